@@ -1,0 +1,40 @@
+// Package rpc holds what everything that answers clients shares: the errors
+// they can see, their sessions, and the keys those sessions belong to.
+package rpc
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Error is an rpc_error: what a client reads and acts on.
+type Error struct {
+	Code int    // 400
+	Name string // GROUPCALL_INVALID
+}
+
+// Err returns the error with the given code and name.
+func Err(code int, name string) *Error { return &Error{Code: code, Name: name} }
+
+func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Name) }
+
+// ErrInternal stands for every error that is nobody's business but ours.
+var ErrInternal = Err(500, "INTERNAL")
+
+// Visible returns the error a client may see in place of err, and whether err
+// was meant for it; one that was not belongs in the log.
+func Visible(err error) (e *Error, meant bool) {
+	if errors.As(err, &e) {
+		return e, true
+	}
+	return ErrInternal, false
+}
+
+// Errors that more than one package returns.
+var (
+	ErrBotMethod    = Err(400, "BOT_METHOD_INVALID")
+	ErrUnregistered = Err(401, "AUTH_KEY_UNREGISTERED")
+	ErrMethod       = Err(400, "METHOD_INVALID")
+	ErrInput        = Err(400, "INPUT_METHOD_INVALID")
+	ErrPeerID       = Err(400, "PEER_ID_INVALID")
+)
