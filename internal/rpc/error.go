@@ -5,6 +5,7 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Error is an rpc_error: what a client reads and acts on.
@@ -38,3 +39,9 @@ var (
 	ErrInput        = Err(400, "INPUT_METHOD_INVALID")
 	ErrPeerID       = Err(400, "PEER_ID_INVALID")
 )
+
+// FloodWait returns the error that tells a client to wait: 420 FLOOD_WAIT_X,
+// X in whole seconds, at least 1.
+func FloodWait(d time.Duration) *Error {
+	return Err(420, fmt.Sprintf("FLOOD_WAIT_%d", max(1, int((d+time.Second-1)/time.Second))))
+}
