@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"parley/internal/rpc"
+)
+
+var _ rpc.Keys = (*DB)(nil)
+
+// LoadKey returns the auth key with the given id, or rpc.ErrNoKey.
+func (db *DB) LoadKey(ctx context.Context, id int64) (rpc.Key, error) {
+	k := rpc.Key{ID: id}
+	var sealed []byte
+	var created int64
+	err := db.read.QueryRowContext(ctx, `SELECT value, salt, layer, created FROM auth_keys WHERE id = $1`, id).
+		Scan(&sealed, &k.Salt, &k.Layer, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return rpc.Key{}, rpc.ErrNoKey
+	}
+	if err != nil {
+		return rpc.Key{}, fmt.Errorf("load key: %w", err)
+	}
+	value, err := db.unseal(id, sealed)
+	if err != nil {
+		return rpc.Key{}, fmt.Errorf("unseal key: %w", err)
+	}
+	copy(k.Value[:], value)
+	k.Created = time.Unix(created, 0)
+	return k, nil
+}
+
+// SaveKey keeps a new auth key; it fails when the id is taken.
+func (db *DB) SaveKey(ctx context.Context, k rpc.Key) error {
+	nonce := make([]byte, db.seal.NonceSize())
+	_, _ = rand.Read(nonce) // never fails
+	sealed := db.seal.Seal(nonce, nonce, k.Value[:], keyName(k.ID))
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO auth_keys (id, value, salt, layer, created) VALUES ($1, $2, $3, $4, $5)`,
+			k.ID, sealed, k.Salt, k.Layer, k.Created.Unix())
+		if err != nil {
+			return fmt.Errorf("save key: %w", err)
+		}
+		return nil
+	})
+}
+
+// DeleteKey forgets an auth key and who signed in with it.
+func (db *DB) DeleteKey(ctx context.Context, id int64) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM authorizations WHERE key_id = $1`, id); err != nil {
+			return fmt.Errorf("delete authorization: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM auth_keys WHERE id = $1`, id); err != nil {
+			return fmt.Errorf("delete key: %w", err)
+		}
+		return nil
+	})
+}
+
+// SetKeyLayer notes the layer that the key's owner declared last.
+func (db *DB) SetKeyLayer(ctx context.Context, id int64, layer int) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE auth_keys SET layer = $2 WHERE id = $1`, id, layer); err != nil {
+			return fmt.Errorf("set layer of key: %w", err)
+		}
+		return nil
+	})
+}
+
+func (db *DB) unseal(id int64, sealed []byte) ([]byte, error) {
+	n := db.seal.NonceSize()
+	if len(sealed) < n {
+		return nil, errors.New("too short")
+	}
+	return db.seal.Open(nil, sealed[:n], sealed[n:], keyName(id))
+}
+
+// keyName binds a sealed value to its row.
+func keyName(id int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(id)) }
