@@ -15,6 +15,7 @@ type Key struct {
 	Value   [256]byte
 	Salt    int64 // first server salt
 	Layer   int   // last declared, 0 = never
+	DC      int   // the data centre the client thinks it speaks to; 0 = it did not say
 	Created time.Time
 }
 

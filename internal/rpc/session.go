@@ -19,6 +19,7 @@ type Body interface {
 type Session struct {
 	ID  int64 // unique in this process; immutable
 	Key int64 // what the sign-in is bound to: the permanent auth key's id, or the JSON token's; immutable
+	DC  int   // the data centre the client thinks it speaks to, 0 = any; set before the session is used
 
 	push    func(Body)
 	layer   atomic.Int32
