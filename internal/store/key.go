@@ -19,8 +19,8 @@ func (db *DB) LoadKey(ctx context.Context, id int64) (rpc.Key, error) {
 	k := rpc.Key{ID: id}
 	var sealed []byte
 	var created int64
-	err := db.read.QueryRowContext(ctx, `SELECT value, salt, layer, created FROM auth_keys WHERE id = $1`, id).
-		Scan(&sealed, &k.Salt, &k.Layer, &created)
+	err := db.read.QueryRowContext(ctx, `SELECT value, salt, layer, dc, created FROM auth_keys WHERE id = $1`, id).
+		Scan(&sealed, &k.Salt, &k.Layer, &k.DC, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rpc.Key{}, rpc.ErrNoKey
 	}
@@ -42,8 +42,8 @@ func (db *DB) SaveKey(ctx context.Context, k rpc.Key) error {
 	_, _ = rand.Read(nonce) // never fails
 	sealed := db.seal.Seal(nonce, nonce, k.Value[:], keyName(k.ID))
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO auth_keys (id, value, salt, layer, created) VALUES ($1, $2, $3, $4, $5)`,
-			k.ID, sealed, k.Salt, k.Layer, k.Created.Unix())
+		_, err := tx.ExecContext(ctx, `INSERT INTO auth_keys (id, value, salt, layer, dc, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+			k.ID, sealed, k.Salt, k.Layer, k.DC, k.Created.Unix())
 		if err != nil {
 			return fmt.Errorf("save key: %w", err)
 		}

@@ -12,7 +12,8 @@ CREATE TABLE auth_keys (
     id      BIGINT PRIMARY KEY,
     value   BLOB NOT NULL,
     salt    BIGINT NOT NULL,
-    layer   INTEGER NOT NULL,
+    layer   INTEGER NOT NULL, -- last declared, 0 = never
+    dc      INTEGER NOT NULL, -- the data centre the client dialled, 0 = unknown
     created BIGINT NOT NULL
 );
 
