@@ -1,0 +1,279 @@
+//go:build linux && (amd64 || arm64)
+
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxSegments = 64    // UDP_MAX_SEGMENTS of the oldest kernel with offload
+	maxRun      = 60000 // bytes of one run; an IP datagram ends at 65535
+	controlSize = 24    // CMSG_SPACE(2) on 64 bits
+	sendWait    = 5     // ms to wait for room in the socket's buffer
+)
+
+// mmsg is struct mmsghdr.
+type mmsg struct {
+	header unix.Msghdr
+	n      uint32
+	_      [4]byte
+}
+
+// batched is a Socket over recvmmsg and sendmmsg.
+type batched struct {
+	base
+	raw  syscall.RawConn
+	six  bool // an IPv6 socket: IPv4 addresses go mapped
+	gso  bool // the kernel splits runs
+	in   batch
+	out  batch
+	runs []run // of out's messages
+
+	arena []byte
+	used  int
+	sent  Sent
+
+	// Arguments and results of the two callbacks, which are made once.
+	readFD, sendFD func(fd uintptr) bool
+	want, got      int
+	from           int // first message to send
+	errno          syscall.Errno
+}
+
+// run is what one message holds: datagrams of size bytes, the last may be shorter.
+type run struct {
+	start, size, total, count int
+	to                        netip.AddrPort
+	closed                    bool
+}
+
+// batch is the kernel's view of some messages.
+type batch struct {
+	messages []mmsg
+	iov      []unix.Iovec
+	names    []unix.RawSockaddrInet6 // the larger of the two kinds
+	control  []byte
+}
+
+func newBatch(n int) batch {
+	b := batch{
+		messages: make([]mmsg, n), iov: make([]unix.Iovec, n),
+		names: make([]unix.RawSockaddrInet6, n), control: make([]byte, n*controlSize),
+	}
+	for i := range b.messages {
+		h := &b.messages[i].header
+		h.Iov, h.Iovlen = &b.iov[i], 1
+		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
+		c := (*unix.Cmsghdr)(unsafe.Pointer(&b.control[i*controlSize]))
+		c.Level, c.Type = unix.SOL_UDP, unix.UDP_SEGMENT
+		c.SetLen(unix.CmsgLen(2))
+	}
+	return b
+}
+
+func newBatched(c *net.UDPConn) (Socket, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("take media socket: %w", err)
+	}
+	s := &batched{
+		base: base{c}, raw: raw, in: newBatch(MaxBatch), out: newBatch(maxQueued),
+		runs: make([]run, 0, maxQueued), arena: make([]byte, arenaSize),
+	}
+	s.readFD, s.sendFD = s.read, s.send
+	err = raw.Control(func(fd uintptr) {
+		domain, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
+		s.six = err == nil && domain == unix.AF_INET6
+		_, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+		s.gso = err == nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take media socket: %w", err)
+	}
+	return s, nil
+}
+
+// Read implements Socket.
+func (s *batched) Read(ds []*Datagram) (int, error) {
+	s.want = min(len(ds), MaxBatch)
+	for i := range s.want {
+		s.in.iov[i].Base = &ds[i].Slot[0]
+		s.in.iov[i].SetLen(SlotSize)
+		s.in.messages[i].header.Namelen = unix.SizeofSockaddrInet6
+	}
+	err := s.raw.Read(s.readFD)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, ErrWoken
+	case err != nil:
+		return 0, fmt.Errorf("read datagrams: %w", err)
+	case s.errno != 0:
+		return 0, fmt.Errorf("read datagrams: %w", s.errno)
+	}
+	for i := range s.got {
+		ds[i].N, ds[i].From = int(s.in.messages[i].n), address(&s.in.names[i])
+	}
+	return s.got, nil
+}
+
+func (s *batched) read(fd uintptr) bool {
+	for {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&s.in.messages[0])),
+			uintptr(s.want), unix.MSG_DONTWAIT, 0, 0)
+		if errno == unix.EINTR || errno == unix.ECONNREFUSED {
+			continue
+		}
+		s.got, s.errno = int(n), errno
+		return errno != unix.EAGAIN
+	}
+}
+
+// address reads what the kernel wrote.
+func address(sa *unix.RawSockaddrInet6) netip.AddrPort {
+	port := sa.Port<<8 | sa.Port>>8 // network order on a little-endian machine
+	if sa.Family == unix.AF_INET {
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port)
+}
+
+// setAddress writes to for the kernel and returns its length.
+func (s *batched) setAddress(sa *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
+	port := to.Port()<<8 | to.Port()>>8
+	if s.six {
+		*sa = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: to.Addr().As16()}
+		return unix.SizeofSockaddrInet6
+	}
+	*(*unix.RawSockaddrInet4)(unsafe.Pointer(sa)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: to.Addr().Unmap().As4()}
+	return unix.SizeofSockaddrInet4
+}
+
+// Space implements Sender.
+func (s *batched) Space(n int) []byte {
+	if s.used+n > len(s.arena) || len(s.runs) == cap(s.runs) {
+		s.Flush()
+	}
+	return s.arena[s.used : s.used+n : s.used+n]
+}
+
+// Send implements Sender: a datagram joins the last run when it goes to the
+// same address and the run's sizes allow it.
+func (s *batched) Send(n int, to netip.AddrPort) {
+	if !s.six && !to.Addr().Unmap().Is4() {
+		s.sent.Failed++
+		return
+	}
+	start := s.used
+	s.used += n
+	if last := len(s.runs) - 1; s.gso && last >= 0 {
+		r := &s.runs[last]
+		if !r.closed && r.to == to && n <= r.size && r.count < maxSegments && r.total+n <= maxRun {
+			r.total += n
+			r.count++
+			r.closed = n < r.size
+			return
+		}
+	}
+	s.runs = append(s.runs, run{start: start, size: n, total: n, count: 1, to: to})
+}
+
+// Flush implements Sender.
+func (s *batched) Flush() {
+	for i := range s.runs {
+		r := &s.runs[i]
+		h := &s.out.messages[i].header
+		h.Namelen = s.setAddress(&s.out.names[i], r.to)
+		s.out.iov[i].Base = &s.arena[r.start]
+		s.out.iov[i].SetLen(r.total)
+		h.Control = nil
+		h.SetControllen(0)
+		if r.count > 1 {
+			h.Control = &s.out.control[i*controlSize]
+			h.SetControllen(controlSize)
+			*(*uint16)(unsafe.Pointer(&s.out.control[i*controlSize+unix.CmsgLen(0)])) = uint16(r.size)
+		}
+	}
+	for s.from = 0; s.from < len(s.runs); {
+		s.flushOnce()
+	}
+	s.runs, s.used = s.runs[:0], 0
+}
+
+// flushOnce sends from s.from on, and steps over what cannot be sent.
+func (s *batched) flushOnce() {
+	s.got, s.errno = 0, 0
+	if err := s.raw.Write(s.sendFD); err != nil && s.errno == 0 {
+		s.errno = unix.EBADF // closed
+	}
+	s.sent.Calls++
+	for range s.got {
+		r := &s.runs[s.from]
+		s.sent.Packets += uint64(r.count)
+		s.sent.Bytes += uint64(r.total)
+		s.sent.Messages++
+		s.from++
+	}
+	if s.errno == 0 || s.from == len(s.runs) {
+		return
+	}
+	r := &s.runs[s.from]
+	if r.count > 1 && (s.errno == unix.EIO || s.errno == unix.EINVAL || s.errno == unix.EMSGSIZE) {
+		s.gso = s.gso && s.errno != unix.EIO // the device cannot: never again
+		s.singly(r)
+	} else {
+		s.sent.Failed += uint64(r.count)
+	}
+	s.from++
+}
+
+// send is the callback around sendmmsg. A full buffer is waited for briefly:
+// then packets are shed, since nobody wants them late.
+func (s *batched) send(fd uintptr) bool {
+	for try := 0; ; try++ {
+		n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.out.messages[s.from])),
+			uintptr(len(s.runs)-s.from), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == 0:
+			s.got, s.errno = int(n), 0
+			return true
+		case errno == unix.EINTR:
+		case errno == unix.EAGAIN && try < 2:
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+			_, _ = unix.Poll(fds, sendWait)
+		default:
+			s.errno = errno
+			return true
+		}
+	}
+}
+
+// singly sends the datagrams of a run one by one.
+func (s *batched) singly(r *run) {
+	for at := r.start; at < r.start+r.total; at += r.size {
+		end := min(at+r.size, r.start+r.total)
+		s.sent.Calls++
+		if s.WriteTo(s.arena[at:end], r.to) != nil {
+			s.sent.Failed++
+			continue
+		}
+		s.sent.Packets++
+		s.sent.Messages++
+		s.sent.Bytes += uint64(end - at)
+	}
+}
+
+// Sent implements Sender.
+func (s *batched) Sent() Sent { return s.sent }
+
+// offload tells whether runs are sent as one message.
+func (s *batched) offload() bool { return s.gso }

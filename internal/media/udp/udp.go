@@ -1,0 +1,140 @@
+// Package udp reads and sends datagrams in batches over one UDP socket.
+//
+// Linux does it with recvmmsg, sendmmsg and segmentation offload, everything
+// else one by one; both behave alike. A Socket's Read and its Sender belong to
+// one goroutine; WriteTo, Wake and Close are for any.
+package udp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	// SlotSize is how much of a datagram is read; media fits, the rest is cut.
+	SlotSize = 2048
+	// MaxBatch is the most datagrams one Read returns.
+	MaxBatch = 64
+
+	socketBuffer = 4 << 20 // asked of the kernel, which may give less
+	arenaSize    = 1 << 20
+	maxQueued    = 1024 // messages a Sender collects before it sends
+)
+
+// ErrWoken is returned by Read when its deadline passed or Wake was called.
+var ErrWoken = errors.New("udp: woken")
+
+// Datagram is one datagram and where it came from.
+type Datagram struct {
+	Slot [SlotSize]byte
+	N    int
+	From netip.AddrPort // IPv4 as such, never mapped
+}
+
+// Bytes returns what was received.
+func (d *Datagram) Bytes() []byte { return d.Slot[:d.N] }
+
+// Sent counts what a Sender did.
+type Sent struct {
+	Packets, Bytes uint64
+	Calls          uint64 // system calls
+	Messages       uint64 // datagrams or runs of equal ones handed to the kernel
+	Failed         uint64 // packets the kernel refused
+}
+
+// Sender collects datagrams and sends them together.
+type Sender interface {
+	// Space returns n bytes to write a datagram into.
+	Space(n int) []byte
+	// Send queues the first n bytes of the last Space.
+	Send(n int, to netip.AddrPort)
+	// Flush sends what is queued.
+	Flush()
+	// Sent returns what was sent so far.
+	Sent() Sent
+}
+
+// Socket is a bound UDP socket.
+type Socket interface {
+	Sender
+	// Read waits for datagrams until the deadline and fills ds from the front.
+	Read(ds []*Datagram) (int, error)
+	// SetDeadline tells when Read is to return without a datagram; zero = never.
+	SetDeadline(t time.Time)
+	// Wake lets Read return at once, or the next Read after a SetDeadline that
+	// came before; the reader sets a new deadline afterwards.
+	Wake()
+	// WriteTo sends one datagram now.
+	WriteTo(b []byte, to netip.AddrPort) error
+	// LocalAddr returns the address the socket is bound to.
+	LocalAddr() netip.AddrPort
+	Close() error
+}
+
+// Listen binds the fastest Socket there is on this system to a host:port.
+func Listen(address string) (Socket, error) {
+	c, err := listen(address)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := newBatched(c); err == nil {
+		return s, nil
+	}
+	return newPortable(c), nil
+}
+
+// ListenPortable binds the Socket that works everywhere.
+func ListenPortable(address string) (Socket, error) {
+	c, err := listen(address)
+	if err != nil {
+		return nil, err
+	}
+	return newPortable(c), nil
+}
+
+// listen binds address: both families unless its host says otherwise.
+func listen(address string) (*net.UDPConn, error) {
+	a, err := net.ResolveUDPAddr("udp", address)
+	if err != nil {
+		return nil, fmt.Errorf("resolve media address %q: %w", address, err)
+	}
+	c, err := net.ListenUDP("udp", a)
+	if err != nil {
+		return nil, fmt.Errorf("listen for media: %w", err)
+	}
+	_ = c.SetReadBuffer(socketBuffer) // best effort: the system has its own bounds
+	_ = c.SetWriteBuffer(socketBuffer)
+	return c, nil
+}
+
+// base is what both kinds of socket share.
+type base struct{ conn *net.UDPConn }
+
+// longAgo is a deadline that has passed.
+func longAgo() time.Time { return time.Unix(1, 0) }
+
+func (s base) SetDeadline(t time.Time) { _ = s.conn.SetReadDeadline(t) }
+
+func (s base) Wake() { _ = s.conn.SetReadDeadline(longAgo()) }
+
+func (s base) WriteTo(b []byte, to netip.AddrPort) error {
+	if _, err := s.conn.WriteToUDPAddrPort(b, to); err != nil {
+		return fmt.Errorf("send datagram: %w", err)
+	}
+	return nil
+}
+
+func (s base) LocalAddr() netip.AddrPort {
+	a := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+func (s base) Close() error {
+	if err := s.conn.Close(); err != nil {
+		return fmt.Errorf("close media socket: %w", err)
+	}
+	return nil
+}
