@@ -1,0 +1,37 @@
+package call
+
+import "parley/internal/rpc"
+
+// What a caller did wrong.
+var (
+	ErrInvalid             = rpc.Err(400, "GROUPCALL_INVALID")
+	ErrForbidden           = rpc.Err(403, "GROUPCALL_FORBIDDEN")
+	ErrAlreadyStarted      = rpc.Err(403, "GROUPCALL_ALREADY_STARTED")
+	ErrAlreadyDiscarded    = rpc.Err(400, "GROUPCALL_ALREADY_DISCARDED")
+	ErrNotModified         = rpc.Err(400, "GROUPCALL_NOT_MODIFIED")
+	ErrChangeForbidden     = rpc.Err(403, "GROUPCALL_CHANGE_FORBIDDEN")
+	ErrJoinMissing         = rpc.Err(400, "GROUPCALL_JOIN_MISSING")
+	ErrSourceDuplicate     = rpc.Err(400, "GROUPCALL_SSRC_DUPLICATE_MUCH")
+	ErrVideoTooMuch        = rpc.Err(400, "GROUPCALL_VIDEO_TOO_MUCH")
+	ErrAddFailed           = rpc.Err(500, "GROUPCALL_ADD_PARTICIPANTS_FAILED")
+	ErrChannelPrivate      = rpc.Err(400, "CHANNEL_PRIVATE")
+	ErrAdminRequired       = rpc.Err(400, "CHAT_ADMIN_REQUIRED")
+	ErrScheduleDate        = rpc.Err(400, "SCHEDULE_DATE_INVALID")
+	ErrWriteForbidden      = rpc.Err(403, "CHAT_WRITE_FORBIDDEN")
+	ErrChatType            = rpc.Err(403, "CHAT_TYPE_INVALID")
+	ErrDataJSON            = rpc.Err(400, "DATA_JSON_INVALID")
+	ErrJoinAs              = rpc.Err(400, "JOIN_AS_PEER_INVALID")
+	ErrInviteJoinAs        = rpc.Err(400, "INVITE_FORBIDDEN_WITH_JOINAS")
+	ErrAlreadyInvited      = rpc.Err(400, "USER_ALREADY_INVITED")
+	ErrUserNotParticipant  = rpc.Err(403, "USER_NOT_PARTICIPANT")
+	ErrUsersTooMuch        = rpc.Err(400, "USERS_TOO_MUCH")
+	ErrUserID              = rpc.Err(400, "USER_ID_INVALID")
+	ErrPublicMissing       = rpc.Err(403, "PUBLIC_CHANNEL_MISSING")
+	ErrParticipantMissing  = rpc.Err(400, "PARTICIPANT_JOIN_MISSING")
+	ErrMainMissing         = rpc.Err(403, "PARTICIPANT_JOIN_MISSING")
+	ErrPresentationMissing = rpc.Err(400, "PARTICIPANT_PRESENTATION_MISSING")
+	ErrRaiseHand           = rpc.Err(400, "RAISE_HAND_FORBIDDEN")
+	ErrVolume              = rpc.Err(400, "USER_VOLUME_INVALID")
+	ErrVideoPause          = rpc.Err(400, "VIDEO_PAUSE_FORBIDDEN")
+	ErrVideoStop           = rpc.Err(400, "VIDEO_STOP_FORBIDDEN")
+)
