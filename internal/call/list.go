@@ -44,7 +44,8 @@ type cursor struct {
 // is tiny, but continued right behind it.
 func (c *Call) First(viewer int64, limit int) Page {
 	limit = pageSize(limit)
-	all, cur := c.page(viewer, c.start(viewer), true, max(limit, minFirst))
+	cur := c.start(viewer)
+	all, _ := c.page(viewer, cur, true, max(limit, minFirst))
 	if len(all) == 0 {
 		return Page{}
 	}
