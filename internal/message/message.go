@@ -6,6 +6,8 @@
 package message
 
 import (
+	"slices"
+
 	"parley/internal/peer"
 	"parley/internal/tg"
 )
@@ -37,4 +39,13 @@ type Message struct {
 	Action    tg.MessageActionClass
 	RandomID  int64
 	Mentioned bool
+}
+
+// CopyFor returns the copy of m for the box of user, who sees it in chat; the
+// box numbers it later.
+func (m Message) CopyFor(user int64, chat peer.ID, mentions []int64) Message {
+	m.Box, m.Chat = peer.OfUser(user), chat
+	m.Out = user == m.Sender
+	m.Mentioned = slices.Contains(mentions, user)
+	return m
 }
