@@ -82,3 +82,15 @@ func (h Hasher) Of(kind Kind, id int64) int64 {
 
 // Valid tells whether hash is the access hash of the object.
 func (h Hasher) Valid(kind Kind, id, hash int64) bool { return h.Of(kind, id) == hash }
+
+// MAC authenticates what is handed to a client to be brought back: 32 bytes
+// over the parts, apart from those of any other label.
+func (h Hasher) MAC(label string, parts ...[]byte) []byte {
+	mac := hmac.New(sha256.New, h.secret)
+	mac.Write([]byte(label))
+	for _, p := range parts {
+		_ = binary.Write(mac, binary.LittleEndian, uint32(len(p)))
+		mac.Write(p)
+	}
+	return mac.Sum(nil)
+}

@@ -24,6 +24,7 @@ type Session struct {
 	push    func(Body)
 	layer   atomic.Int32
 	updates atomic.Bool
+	device  atomic.Pointer[string]
 }
 
 var lastSession atomic.Int64
@@ -40,6 +41,17 @@ func (s *Session) Layer() int { return int(s.layer.Load()) }
 
 // SetLayer notes the layer the client declared.
 func (s *Session) SetLayer(layer int) { s.layer.Store(int32(layer)) }
+
+// Device returns what the client called itself in initConnection.
+func (s *Session) Device() string {
+	if d := s.device.Load(); d != nil {
+		return *d
+	}
+	return ""
+}
+
+// SetDevice notes what the client calls itself.
+func (s *Session) SetDevice(device string) { s.device.Store(&device) }
 
 // WantsUpdates tells whether the client asked anything outside
 // invokeWithoutUpdates: only then are updates pushed to it.
