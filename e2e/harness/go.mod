@@ -1,0 +1,3 @@
+module parley/e2e/harness
+
+go 1.26.0
