@@ -1,0 +1,50 @@
+package updates
+
+import (
+	"encoding/json"
+	"sync"
+
+	"parley/internal/rpc"
+	"parley/internal/tg"
+)
+
+var _ rpc.Body = (*body)(nil)
+
+// body is one viewer's updates, encoded once per layer however many sessions
+// are told.
+type body struct {
+	updates *tg.Updates // immutable
+
+	mu     sync.Mutex
+	layers map[int]encoded // guarded by mu
+	json   encoded         // guarded by mu
+}
+
+type encoded struct {
+	bytes []byte
+	err   error
+}
+
+func newBody(u *tg.Updates) *body { return &body{updates: u, layers: map[int]encoded{}} }
+
+// EncodeLayer returns the updates as a client of layer reads them.
+func (b *body) EncodeLayer(layer int) ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, ok := b.layers[layer]
+	if !ok {
+		e.bytes, e.err = tg.Encode(b.updates, layer)
+		b.layers[layer] = e
+	}
+	return e.bytes, e.err
+}
+
+// MarshalJSON returns the updates for clients of the JSON gateway.
+func (b *body) MarshalJSON() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.json.bytes == nil && b.json.err == nil {
+		b.json.bytes, b.json.err = json.Marshal(b.updates)
+	}
+	return b.json.bytes, b.json.err
+}

@@ -1,0 +1,162 @@
+package updates
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/internal/event"
+	"parley/internal/rpc"
+	"parley/internal/tg"
+)
+
+// Publish runs commit and tells everybody what it made happen, one publication
+// after another: pts are told in the order in which they were given out. It
+// returns the caller's view, which the caller's session is not pushed; the
+// caller's other sessions are. Once commit has succeeded nothing is undone,
+// whoever hangs up. commit must not publish itself.
+func (s *Service) Publish(ctx context.Context, c rpc.Caller, commit func(ctx context.Context) ([]event.Event, error)) (tg.UpdatesClass, error) {
+	return s.publish(ctx, c, func(ctx context.Context) ([]telling, error) {
+		events, err := commit(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return s.tellAll(context.WithoutCancel(ctx), events), nil
+	})
+}
+
+func (s *Service) publish(ctx context.Context, c rpc.Caller, commit func(ctx context.Context) ([]telling, error)) (tg.UpdatesClass, error) {
+	var reply *tg.Updates
+	var failed error
+	err := s.turn(ctx, func() {
+		var all []telling
+		if all, failed = commit(ctx); failed == nil {
+			reply, failed = s.deliver(context.WithoutCancel(ctx), c, all)
+		}
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// turn runs f when all earlier turns are over. A panic in it is the caller's.
+func (s *Service) turn(ctx context.Context, f func()) error {
+	var panicked any
+	err := s.turns.Do(ctx, func() {
+		defer func() { panicked = recover() }()
+		f()
+	})
+	if panicked != nil {
+		panic(panicked)
+	}
+	if err != nil {
+		return fmt.Errorf("wait for turn: %w", err)
+	}
+	return nil
+}
+
+// Deliver tells everybody concerned of events that have no pts, and returns
+// the caller's view. The order of two deliveries is the caller's business.
+func (s *Service) Deliver(ctx context.Context, c rpc.Caller, events []event.Event) (tg.UpdatesClass, error) {
+	ctx = context.WithoutCancel(ctx) // what has happened is told
+	reply, err := s.deliver(ctx, c, s.tellAll(ctx, events))
+	if err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// telling is one update on its way: whom it is for and how it looks to each.
+type telling struct {
+	to     []int64 // users to tell
+	caller bool    // the caller sees it, in to or not
+	except []int64 // unless it is one of these
+	reply  bool    // only the caller's own session sees it
+	show   func(ctx context.Context, n *names) tg.UpdateClass
+}
+
+// deliver pushes tellings and returns the caller's view.
+func (s *Service) deliver(ctx context.Context, c rpc.Caller, all []telling) (*tg.Updates, error) {
+	now := time.Now()
+	for user, mine := range s.plan(c, all) {
+		if user == c.User {
+			continue // after the others: its own view may fail
+		}
+		s.push(ctx, user, nil, mine, now)
+	}
+	if c.User == 0 { // the server acted by itself
+		return &tg.Updates{Updates: []tg.UpdateClass{}, Users: []tg.UserClass{}, Chats: []tg.ChatClass{}, Date: int(now.Unix())}, nil
+	}
+	var own, pushed []telling
+	for _, t := range all {
+		if !t.isFor(c.User) {
+			continue
+		}
+		own = append(own, t)
+		if !t.reply {
+			pushed = append(pushed, t)
+		}
+	}
+	s.push(ctx, c.User, c.Session, pushed, now)
+	return s.view(ctx, c.User, own, now)
+}
+
+// isFor tells whether the caller sees it.
+func (t telling) isFor(caller int64) bool {
+	if slices.Contains(t.except, caller) {
+		return false
+	}
+	return t.caller || t.reply || caller != 0 && slices.Contains(t.to, caller)
+}
+
+// plan returns what each user with a session has to be told, in order. Whoever
+// is not connected costs a look into a map.
+func (s *Service) plan(c rpc.Caller, all []telling) map[int64][]telling {
+	plan := map[int64][]telling{}
+	for _, t := range all {
+		told := make(map[int64]bool, len(t.to))
+		for _, user := range t.to {
+			if told[user] || user == c.User || t.reply || !s.Online(user) {
+				continue
+			}
+			told[user] = true
+			plan[user] = append(plan[user], t)
+		}
+	}
+	return plan
+}
+
+// push tells a user's sessions, but one. Whoever misses a push because it
+// cannot be shown finds it in the difference.
+func (s *Service) push(ctx context.Context, user int64, except *rpc.Session, all []telling, now time.Time) {
+	sessions := s.sessions.of(user, except)
+	if len(sessions) == 0 || len(all) == 0 {
+		return
+	}
+	view, err := s.view(ctx, user, all, now)
+	if err != nil {
+		s.logger.Warn("update not pushed", "user", user, "err", err)
+		return
+	}
+	b := newBody(view)
+	for _, session := range sessions {
+		session.Push(b)
+	}
+}
+
+// view returns what happened as one user sees it.
+func (s *Service) view(ctx context.Context, viewer int64, all []telling, now time.Time) (*tg.Updates, error) {
+	n := newNames(viewer)
+	u := &tg.Updates{Updates: []tg.UpdateClass{}, Date: int(now.Unix())}
+	for _, t := range all {
+		u.Updates = append(u.Updates, t.show(ctx, n))
+	}
+	var err error
+	u.Users, u.Chats, err = s.resolve(ctx, n)
+	return u, err
+}
