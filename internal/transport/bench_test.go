@@ -30,15 +30,15 @@ func (l *loop) Write(p []byte) (int, error)     { return len(p), nil }
 func (l *loop) SetReadDeadline(time.Time) error { return nil }
 func (l *loop) RemoteAddr() net.Addr            { return &net.TCPAddr{} }
 
-func steady(t testing.TB, tag byte, f framing, blocks int) Conn {
-	t.Helper()
+func steady(tb testing.TB, tag byte, f framing, blocks int) Conn {
+	tb.Helper()
 	tags := bytes.Repeat([]byte{tag}, 4)
 	if _, ok := f.(abridged); ok {
 		tags = tags[:1]
 	}
 	s, _, err := Sniff(&loop{head: tags, body: f.frame(nil, cipherMessage(blocks))}, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

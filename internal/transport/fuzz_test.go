@@ -7,6 +7,7 @@ import (
 
 // drain reads until an error, which must come in the end.
 func drain(t *testing.T, read func() (Frame, error), size int) {
+	t.Helper()
 	for range size + 1 {
 		f, err := read()
 		if err != nil {
@@ -44,6 +45,7 @@ func FuzzSniff(f *testing.F) {
 }
 
 func fuzzFraming(f *testing.F, framings func() framing) {
+	f.Helper()
 	f.Add(framings().frame(nil, cipherMessage(1)), 1)
 	f.Add(framings().frame(nil, cipherMessage(300)), 99)
 	f.Add(framings().frame(framings().frame(nil, plainMessage(20)), plainMessage(40)), 7)

@@ -46,19 +46,19 @@ type variant struct {
 	secret    []byte
 }
 
-func (v variant) dial(t testing.TB, c net.Conn) *client {
-	t.Helper()
+func (v variant) dial(tb testing.TB, c net.Conn) *client {
+	tb.Helper()
 	cl := &client{Conn: c, codec: v.codec(), rw: c}
 	if !v.obfuscate {
 		if err := cl.codec.WriteHeader(c); err != nil {
-			t.Error("client:", err)
+			tb.Error("client:", err)
 		}
 		return cl
 	}
 	o := obfuscated2.NewObfuscated2(rand.Reader, c)
 	tag := cl.codec.(codec.TaggedCodec).ObfuscatedTag()
 	if err := o.Handshake(tag, -31337, mtproxy.Secret{Secret: v.secret}); err != nil {
-		t.Error("client:", err)
+		tb.Error("client:", err)
 	}
 	cl.rw = o
 	return cl
@@ -81,20 +81,20 @@ func variants() []variant {
 }
 
 // tcp returns the two ends of a connection over loopback.
-func tcp(t testing.TB) (clientEnd, serverEnd net.Conn) {
+func tcp(t *testing.T) (clientEnd, serverEnd net.Conn) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	clientEnd, err = net.Dial("tcp", ln.Addr().String())
+	clientEnd, err = new(net.Dialer).DialContext(t.Context(), "tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if serverEnd, err = ln.Accept(); err != nil {
 		t.Fatal(err)
 	}
+	_ = ln.Close()
 	for _, c := range []net.Conn{clientEnd, serverEnd} {
 		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 		t.Cleanup(func() { _ = c.Close() })

@@ -29,7 +29,7 @@ func serveWebSocket(t *testing.T, serve func(c *websocket.Conn, remote net.Addr)
 			t.Error(err)
 			return
 		}
-		defer c.CloseNow()
+		defer func() { _ = c.CloseNow() }()
 		remote, err := net.ResolveTCPAddr("tcp", r.RemoteAddr)
 		if err != nil {
 			t.Error(err)
@@ -51,13 +51,14 @@ func serveWebSocket(t *testing.T, serve func(c *websocket.Conn, remote net.Addr)
 
 // echo sends every frame back until the client goes.
 func echo(t *testing.T) func(*websocket.Conn, net.Addr) {
+	t.Helper()
 	return func(c *websocket.Conn, remote net.Addr) {
 		s, err := WebSocket(context.Background(), c, remote)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		defer s.Close()
+		defer func() { _ = s.Close() }()
 		if s.RemoteAddr() != remote {
 			t.Errorf("RemoteAddr = %v", s.RemoteAddr())
 		}
