@@ -61,7 +61,7 @@ func (s *Server) Restart(t testing.TB) {
 // run starts the process and waits for its client.json.
 func (s *Server) run(t testing.TB, listen, media string) {
 	t.Helper()
-	file := filepath.Join(s.dir, "client.json")
+	file := s.File()
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func (s *Server) Stop(t testing.TB) {
 		}
 		t.Errorf("the server lives %v after SIGTERM", stopTime)
 	}
-	if _, err := os.Stat(filepath.Join(s.dir, "client.json")); err == nil {
+	if _, err := os.Stat(s.File()); err == nil {
 		t.Error("client.json is still there after a clean stop")
 	}
 	s.judge(t)
@@ -168,8 +168,8 @@ func Command(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Dir returns the server's data directory.
-func (s *Server) Dir() string { return s.dir }
+// File returns the path of client.json.
+func (s *Server) File() string { return filepath.Join(s.dir, "client.json") }
 
 // output collects what a process prints; it keeps the first and the last part
 // of what is very long.

@@ -1,0 +1,56 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"parley/e2e/harness"
+)
+
+// programTime bounds a scenario that is a program of its own.
+const programTime = 4 * time.Minute
+
+// TestMtcute runs the seed scenario with mtcute on Node.
+func TestMtcute(t *testing.T) {
+	s := harness.Start(t)
+	program(t, "node", append([]string{"mtcute/seed.mjs", s.File()}, people(2)...)...)
+}
+
+// TestTDLib runs the seed scenario with TDLib.
+func TestTDLib(t *testing.T) {
+	s := harness.Start(t)
+	program(t, "python3", append([]string{"tdlib/seed.py", s.File(), t.TempDir()}, people(2)...)...)
+}
+
+// people returns phones and codes as the programs take them.
+func people(n int) []string {
+	var all []string
+	for range n {
+		p := harness.NewPhone()
+		all = append(all, p.Number+":"+p.Code)
+	}
+	return all
+}
+
+// program runs a scenario and fails when it does.
+func program(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if _, err := os.Stat("node_modules"); err != nil {
+		t.Fatalf("no client libraries: run npm ci in e2e: %v", err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), programTime)
+	defer stop()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	t.Logf("%s", out)
+}
