@@ -29,23 +29,27 @@ type JoinRequest struct {
 	Connection
 }
 
-// CheckJoin tells whether the actor may join, whatever the payload says.
-func (c *Call) CheckJoin(a Actor, r JoinRequest) error {
+// CheckEnter tells whether the actor may join at all.
+func (c *Call) CheckEnter(a Actor) error {
 	switch {
 	case a.Rights.Banned || !a.Rights.CanRead:
 		return ErrWriteForbidden
 	case c.rec.State != Active:
 		return ErrForbidden
-	case !slices.Contains(r.Allowed, r.As):
-		return ErrJoinAs
 	}
 	return nil
 }
 
-// CheckConnection tells whether the sources of a main connection are free. The
-// caller's own previous ones are: a client whose answer got lost repeats them.
-func (c *Call) CheckConnection(a Actor, r JoinRequest) error {
-	if r.Source == 0 {
+// CheckJoin tells whether the actor may join so. Sources have to be free; the
+// actor's own previous ones are: a client whose answer got lost repeats them.
+func (c *Call) CheckJoin(a Actor, r JoinRequest) error {
+	if err := c.CheckEnter(a); err != nil {
+		return err
+	}
+	switch {
+	case !slices.Contains(r.Allowed, r.As):
+		return ErrJoinAs
+	case r.Source == 0:
 		return ErrSourceDuplicate // what Telegram answers to a payload without ssrc
 	}
 	if err := c.free(a.User, r.Connection, nil); err != nil {
@@ -61,9 +65,6 @@ func (c *Call) CheckConnection(a Actor, r JoinRequest) error {
 // of whoever else appeared as the same peer.
 func (c *Call) Join(a Actor, r JoinRequest, now time.Time) (Change, error) {
 	if err := c.CheckJoin(a, r); err != nil {
-		return Change{}, err
-	}
-	if err := c.CheckConnection(a, r); err != nil {
 		return Change{}, err
 	}
 	var ch Change

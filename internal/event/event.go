@@ -43,10 +43,7 @@ type ParticipantsChanged struct {
 }
 
 // Personal is what one viewer set for one participant.
-type Personal struct {
-	MutedByYou bool
-	Volume     int // 1..20000, 0 = not set
-}
+type Personal = call.Personal
 
 // Connected is the join answer of the caller's own session; never pushed.
 type Connected struct {

@@ -1,0 +1,50 @@
+package calls
+
+import (
+	"context"
+	"time"
+
+	"parley/internal/call"
+	"parley/internal/peer"
+	"parley/internal/rpc"
+	"parley/internal/tg"
+)
+
+// Edit changes a participant. The request's TargetManages is found out here.
+func (s *Service) Edit(ctx context.Context, c rpc.Caller, id call.ID, r call.EditRequest) (tg.UpdatesClass, error) {
+	return s.edit(ctx, c, id, func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error) {
+		if user, ok := l.c.UserOf(r.Target); ok && user != c.User && a.Rights.ManageCall && r.Muted != nil {
+			target, err := s.actor(ctx, rpc.Caller{User: user}, l.chat)
+			if err != nil {
+				return nil, err
+			}
+			r.TargetManages = target.Rights.ManageCall
+		}
+		if l.c.Info().State == call.Active {
+			if err := l.reserve(ctx); err != nil {
+				return nil, err
+			}
+		}
+		ch, err := l.c.Edit(a, r)
+		if err != nil {
+			return nil, err
+		}
+		return l.tell(ctx, c, ch)
+	})
+}
+
+// Speaking notes that a client says that its user speaks in the chat's call.
+func (s *Service) Speaking(ctx context.Context, c rpc.Caller, chat peer.ID) error {
+	l := s.findChat(chat)
+	if l == nil {
+		return call.ErrForbidden
+	}
+	return s.do(ctx, l.id, func(_ context.Context, l *live) error {
+		if _, ok := l.c.Joined(c.User); !ok || l.loop == nil {
+			return call.ErrForbidden
+		}
+		l.speaking(c.User, time.Now())
+		l.nudge()
+		return nil
+	})
+}
