@@ -57,6 +57,7 @@ CREATE TABLE chats (
     creator_id    BIGINT NOT NULL REFERENCES users (id),
     created       BIGINT NOT NULL,
     version       INTEGER NOT NULL DEFAULT 1, -- of a basic group's member list
+    members       INTEGER NOT NULL DEFAULT 0, -- how many are in it
     banned_rights BIGINT NOT NULL DEFAULT 0,  -- bits of chatBannedRights for all
     deleted       BOOLEAN NOT NULL DEFAULT FALSE
 );
