@@ -14,9 +14,9 @@ import (
 
 // Contact is how one user wrote down another.
 type Contact struct {
-	User      int64
-	FirstName string
-	LastName  string
+	User  int64
+	First string
+	Last  string
 }
 
 // A user may look up 1000 phones at once and then one every 10 seconds:
@@ -84,9 +84,9 @@ func (s *Service) ImportContacts(ctx context.Context, c rpc.Caller, phones []tg.
 		if user == 0 {
 			continue
 		}
-		contact := Contact{User: user, FirstName: clean(p.FirstName, maxName), LastName: clean(p.LastName, maxName)}
-		if contact.FirstName == "" && contact.LastName == "" {
-			contact.FirstName = p.Phone
+		contact := Contact{User: user, First: clean(p.FirstName, maxName), Last: clean(p.LastName, maxName)}
+		if contact.First == "" && contact.Last == "" {
+			contact.First = clean(p.Phone, maxName)
 		}
 		found, ids = append(found, contact), append(ids, user)
 		res.Imported = append(res.Imported, tg.ImportedContact{UserID: user, ClientID: p.ClientID})
@@ -104,8 +104,8 @@ func (s *Service) AddContact(ctx context.Context, c rpc.Caller, contact Contact)
 	if _, err := s.user(ctx, contact.User); err != nil || contact.User == c.User {
 		return errContactID
 	}
-	contact.FirstName, contact.LastName = clean(contact.FirstName, maxName), clean(contact.LastName, maxName)
-	if contact.FirstName == "" {
+	contact.First, contact.Last = clean(contact.First, maxName), clean(contact.Last, maxName)
+	if contact.First == "" {
 		return errContactNameEmpty
 	}
 	return s.saveContacts(ctx, c.User, []Contact{contact})

@@ -45,9 +45,9 @@ func (s *Service) EditAbout(ctx context.Context, c rpc.Caller, id peer.ID, about
 }
 
 // EditDefaultBanned changes what no plain member may do.
-func (s *Service) EditDefaultBanned(ctx context.Context, c rpc.Caller, id peer.ID, rights BanRights) (tg.UpdatesClass, error) {
+func (s *Service) EditDefaultBanned(ctx context.Context, c rpc.Caller, id peer.ID, rights *tg.ChatBannedRights) (tg.UpdatesClass, error) {
 	return s.change(ctx, c, id, func(_ context.Context, r *room) error {
-		bits := rights &^ BanView
+		bits := BanBits(rights) &^ BanView
 		switch {
 		case r.Broadcast || !r.may(r.me, BanUsers):
 			return errAdminRequired

@@ -115,9 +115,6 @@ func (r *room) exportedInvite(ctx context.Context) (tg.ExportedChatInviteClass, 
 
 // inputCall returns the chat's call as clients name it, or nil.
 func (s *Service) inputCall(id peer.ID) tg.InputGroupCallClass {
-	if s.links.Calls == nil {
-		return nil
-	}
 	call, _, ok := s.links.Calls.OfChat(id)
 	if !ok {
 		return nil

@@ -8,7 +8,7 @@ import (
 )
 
 // Chats returns chats as viewer sees them, in the order of ids; unknown ones
-// are chatEmpty. It hides nothing but what a ban hides: whoever answers a
+// are left out. It hides nothing but what a ban hides: whoever answers a
 // client asks only for chats that the client may hear of.
 func (s *Service) Chats(ctx context.Context, viewer int64, ids []peer.ID) ([]tg.ChatClass, error) {
 	if len(ids) == 0 {
@@ -26,7 +26,6 @@ func (s *Service) Chats(ctx context.Context, viewer int64, ids []peer.ID) ([]tg.
 	for _, id := range ids {
 		c, ok := found[id.ID]
 		if !ok || c.ID != id {
-			out = append(out, &tg.ChatEmpty{ID: id.ID})
 			continue
 		}
 		m, err := s.member(ctx, id.ID, viewer)
@@ -101,9 +100,6 @@ func (s *Service) projectChannel(c Chat, m Member) tg.ChatClass {
 // callFlags returns call_active and call_not_empty; scheduled calls are active
 // (methods.md A.3).
 func (s *Service) callFlags(id peer.ID) (active, notEmpty bool) {
-	if s.links.Calls == nil {
-		return false, false
-	}
 	_, notEmpty, active = s.links.Calls.OfChat(id)
 	return active, active && notEmpty
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Users returns users as viewer sees them, in the order of ids; unknown ones
-// are userEmpty.
+// are left out.
 func (s *Service) Users(ctx context.Context, viewer int64, ids []int64) ([]tg.UserClass, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -25,7 +25,6 @@ func (s *Service) Users(ctx context.Context, viewer int64, ids []int64) ([]tg.Us
 	for _, id := range ids {
 		u, ok := found[id]
 		if !ok {
-			out = append(out, &tg.UserEmpty{ID: id})
 			continue
 		}
 		view := s.projectUser(u, viewer)
@@ -73,7 +72,7 @@ func (s *Service) showContact(ctx context.Context, view *tg.User, u User, contac
 	}
 	_, mutual := back[viewer]
 	view.Contact, view.MutualContact = true, mutual
-	view.FirstName, view.LastName = optional(contact.FirstName), optional(contact.LastName)
+	view.FirstName, view.LastName = optional(contact.First), optional(contact.Last)
 	view.Phone = optional(u.Phone)
 	return nil
 }

@@ -116,7 +116,7 @@ func (r *room) commit(ctx context.Context) ([]event.Event, error) {
 		return nil, fmt.Errorf("change %s: %w", r.ID, err)
 	}
 	r.forget()
-	return r.events(ctx, posted)
+	return r.events(context.WithoutCancel(ctx), posted) // it is done: somebody has to tell
 }
 
 // forget drops the copies of what the change touched.
@@ -154,13 +154,11 @@ func (r *room) events(ctx context.Context, posted []message.Message) ([]event.Ev
 	for _, m := range posted {
 		events = append(events, event.Posted{Message: m})
 	}
-	if r.service.links.Removed != nil {
-		for _, u := range r.removed {
-			r.service.links.Removed(r.ID, u)
-		}
-		if r.Deleted {
-			r.service.links.Removed(r.ID, 0)
-		}
+	for _, u := range r.removed {
+		r.service.links.Calls.MemberGone(r.ID, u)
+	}
+	if r.Deleted {
+		r.service.links.Calls.ChatGone(r.ID)
 	}
 	return events, nil
 }

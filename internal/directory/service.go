@@ -95,6 +95,10 @@ type Change struct {
 type Calls interface {
 	// OfChat returns the call that is scheduled or active, if there is one.
 	OfChat(chat peer.ID) (id int64, notEmpty, ok bool)
+	// MemberGone and ChatGone tell that a user is no longer in a chat, or that
+	// there is no chat any more. They don't wait: a publication is going on.
+	MemberGone(chat peer.ID, user int64)
+	ChatGone(chat peer.ID)
 }
 
 // Publisher commits changes one after another and tells everybody concerned.
@@ -121,9 +125,6 @@ type Config struct {
 type Links struct {
 	Publisher Publisher
 	Calls     Calls
-	// Removed tells that a user is no longer in a chat, or with user 0 that the
-	// chat is gone. It must not wait for a publication. Nil: nobody listens.
-	Removed func(chat peer.ID, user int64)
 }
 
 // Service is the directory.

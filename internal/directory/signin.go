@@ -149,6 +149,16 @@ func (s *Service) SignedIn(ctx context.Context, key int64) (rpc.Caller, error) {
 	})
 }
 
+// Bind signs the key in as a user who proved themselves elsewhere.
+func (s *Service) Bind(ctx context.Context, a Authorization, user int64) error {
+	u, err := s.user(ctx, user)
+	if err != nil {
+		return err
+	}
+	a.User = user
+	return s.authorize(ctx, a, u.Bot)
+}
+
 // LogOut unbinds a key; closing its sessions is the caller's part.
 func (s *Service) LogOut(ctx context.Context, key int64) error {
 	defer s.keyCache.drop(key)

@@ -60,7 +60,7 @@ func freeName(ctx context.Context, tx *sql.Tx, id peer.ID) error {
 // LoadContacts returns a user's contacts.
 func (db *DB) LoadContacts(ctx context.Context, owner int64) ([]directory.Contact, error) {
 	scan := func(rows *sql.Rows) (c directory.Contact, err error) {
-		err = rows.Scan(&c.User, &c.FirstName, &c.LastName)
+		err = rows.Scan(&c.User, &c.First, &c.Last)
 		return c, err
 	}
 	return collect(ctx, db.read, scan, `SELECT user_id, first_name, last_name FROM contacts WHERE owner_id = $1`, owner)
@@ -73,7 +73,7 @@ func (db *DB) SaveContacts(ctx context.Context, owner int64, list []directory.Co
 			_, err := tx.ExecContext(ctx, `
 				INSERT INTO contacts (owner_id, user_id, first_name, last_name) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (owner_id, user_id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name`,
-				owner, c.User, c.FirstName, c.LastName)
+				owner, c.User, c.First, c.Last)
 			if err != nil {
 				return fmt.Errorf("insert contact: %w", err)
 			}
