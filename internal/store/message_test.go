@@ -63,10 +63,16 @@ func TestPostCopies(t *testing.T) {
 		draft message.Draft
 		want  []string
 	}{
-		{"channel", message.Draft{Chat: peer.OfChannel(200), From: peer.OfUser(1), Sender: 1},
-			[]string{"channel 200 #1 @2 in channel 200 out=false mentioned=false from user 1"}},
-		{"channel itself", message.Draft{Chat: peer.OfChannel(200), From: peer.OfChannel(200), Sender: 1},
-			[]string{"channel 200 #1 @2 in channel 200 out=false mentioned=false from none 0"}},
+		{
+			"channel",
+			message.Draft{Chat: peer.OfChannel(200), From: peer.OfUser(1), Sender: 1},
+			[]string{"channel 200 #1 @2 in channel 200 out=false mentioned=false from user 1"},
+		},
+		{
+			"channel itself",
+			message.Draft{Chat: peer.OfChannel(200), From: peer.OfChannel(200), Sender: 1},
+			[]string{"channel 200 #1 @2 in channel 200 out=false mentioned=false from none 0"},
+		},
 		{"group", message.Draft{Chat: peer.OfChat(100), From: peer.OfUser(2), Sender: 2, Mentions: []int64{3}}, []string{
 			"user 1 #1 @2 in chat 100 out=false mentioned=false from user 2",
 			"user 2 #1 @2 in chat 100 out=true mentioned=false from user 2",
@@ -76,12 +82,21 @@ func TestPostCopies(t *testing.T) {
 			"user 1 #1 @2 in user 2 out=true mentioned=false from user 1",
 			"user 2 #1 @2 in user 1 out=false mentioned=false from user 1",
 		}},
-		{"oneself", message.Draft{Chat: peer.OfUser(1), From: peer.OfUser(1), Sender: 1},
-			[]string{"user 1 #1 @2 in user 1 out=true mentioned=false from user 1"}},
-		{"notice", message.Draft{Chat: peer.OfUser(peer.Service), From: peer.OfUser(peer.Service), To: 3},
-			[]string{"user 3 #1 @2 in user 777000 out=false mentioned=false from user 777000"}},
-		{"notice named by receiver", message.Draft{Chat: peer.OfUser(3), From: peer.OfUser(peer.Service), To: 3},
-			[]string{"user 3 #1 @2 in user 777000 out=false mentioned=false from user 777000"}},
+		{
+			"oneself",
+			message.Draft{Chat: peer.OfUser(1), From: peer.OfUser(1), Sender: 1},
+			[]string{"user 1 #1 @2 in user 1 out=true mentioned=false from user 1"},
+		},
+		{
+			"notice",
+			message.Draft{Chat: peer.OfUser(peer.Service), From: peer.OfUser(peer.Service), To: 3},
+			[]string{"user 3 #1 @2 in user 777000 out=false mentioned=false from user 777000"},
+		},
+		{
+			"notice named by receiver",
+			message.Draft{Chat: peer.OfUser(3), From: peer.OfUser(peer.Service), To: 3},
+			[]string{"user 3 #1 @2 in user 777000 out=false mentioned=false from user 777000"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			db := open(t, "sqlite::memory:")

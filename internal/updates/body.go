@@ -10,8 +10,8 @@ import (
 
 var _ rpc.Body = (*body)(nil)
 
-// body is one viewer's updates, encoded once per layer however many sessions
-// are told.
+// body is updates that look the same to one or more viewers, encoded once per
+// layer however many sessions are told.
 type body struct {
 	updates *tg.Updates // immutable
 
@@ -25,10 +25,14 @@ type encoded struct {
 	err   error
 }
 
-func newBody(u *tg.Updates) *body { return &body{updates: u, layers: map[int]encoded{}} }
+// newBody returns a body whose encoding in the newest layer is known.
+func newBody(u *tg.Updates, newest []byte) *body {
+	return &body{updates: u, layers: map[int]encoded{tg.Layer: {bytes: newest}}}
+}
 
 // EncodeLayer returns the updates as a client of layer reads them.
 func (b *body) EncodeLayer(layer int) ([]byte, error) {
+	layer = tg.Clamp(layer)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e, ok := b.layers[layer]

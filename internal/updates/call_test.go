@@ -51,9 +51,7 @@ func TestWorkedExample(t *testing.T) {
 		return event.ParticipantsChanged{Info: at(version, 0), Entries: entries, InCall: in}
 	}
 	started := func(duration *int) *message.Draft {
-		return &message.Draft{Chat: super, From: peer.OfUser(1), Sender: 1, Action: &tg.MessageActionGroupCall{
-			Call: &tg.InputGroupCall{ID: 7}, Duration: duration,
-		}}
+		return draft(&tg.MessageActionGroupCall{Call: &tg.InputGroupCall{ID: 7}, Duration: duration})
 	}
 	const manage = " can_change_join_muted"
 	steps := []step{
@@ -126,6 +124,11 @@ func TestWorkedExample(t *testing.T) {
 		want(t, st.name+": member", member.told(), st.member...)
 		want(t, st.name+": stranger", idle.told())
 	}
+}
+
+// draft is a service message of user 1 in the supergroup.
+func draft(action tg.MessageActionClass) *message.Draft {
+	return &message.Draft{Chat: super, From: peer.OfUser(1), Sender: 1, Action: action}
 }
 
 func (w *world) run(caller *client, st step) (tg.UpdatesClass, error) {

@@ -82,15 +82,12 @@ type telling struct {
 
 // deliver pushes tellings and returns the caller's view.
 func (s *Service) deliver(ctx context.Context, c rpc.Caller, all []telling) (*tg.Updates, error) {
-	now := time.Now()
+	p := pusher{s: s, now: time.Now(), bodies: map[string]*body{}}
 	for user, mine := range s.plan(c, all) {
-		if user == c.User {
-			continue // after the others: its own view may fail
-		}
-		s.push(ctx, user, nil, mine, now)
+		p.push(ctx, user, nil, mine)
 	}
 	if c.User == 0 { // the server acted by itself
-		return &tg.Updates{Updates: []tg.UpdateClass{}, Users: []tg.UserClass{}, Chats: []tg.ChatClass{}, Date: int(now.Unix())}, nil
+		return p.view(ctx, newNames(0), nil)
 	}
 	var own, pushed []telling
 	for _, t := range all {
@@ -102,8 +99,8 @@ func (s *Service) deliver(ctx context.Context, c rpc.Caller, all []telling) (*tg
 			pushed = append(pushed, t)
 		}
 	}
-	s.push(ctx, c.User, c.Session, pushed, now)
-	return s.view(ctx, c.User, own, now)
+	p.push(ctx, c.User, c.Session, pushed)
+	return p.view(ctx, newNames(c.User), own)
 }
 
 // isFor tells whether the caller sees it.
@@ -114,49 +111,71 @@ func (t telling) isFor(caller int64) bool {
 	return t.caller || t.reply || caller != 0 && slices.Contains(t.to, caller)
 }
 
-// plan returns what each user with a session has to be told, in order. Whoever
-// is not connected costs a look into a map.
+// plan returns what each user with a session, but for the caller, has to be
+// told, in order. Whoever is not connected costs a look into a map.
 func (s *Service) plan(c rpc.Caller, all []telling) map[int64][]telling {
 	plan := map[int64][]telling{}
 	for _, t := range all {
-		told := make(map[int64]bool, len(t.to))
-		for _, user := range t.to {
-			if told[user] || user == c.User || t.reply || !s.Online(user) {
-				continue
+		if t.reply {
+			continue
+		}
+		for user := range s.sessions.listening(t.to) {
+			if user != c.User {
+				plan[user] = append(plan[user], t)
 			}
-			told[user] = true
-			plan[user] = append(plan[user], t)
 		}
 	}
 	return plan
 }
 
+// pusher makes one delivery: users who see the same share one body.
+type pusher struct {
+	s      *Service
+	now    time.Time
+	bodies map[string]*body // by their encoding
+}
+
 // push tells a user's sessions, but one. Whoever misses a push because it
 // cannot be shown finds it in the difference.
-func (s *Service) push(ctx context.Context, user int64, except *rpc.Session, all []telling, now time.Time) {
-	sessions := s.sessions.of(user, except)
+func (p *pusher) push(ctx context.Context, user int64, except *rpc.Session, all []telling) {
+	sessions := p.s.sessions.of(user, except)
 	if len(sessions) == 0 || len(all) == 0 {
 		return
 	}
-	view, err := s.view(ctx, user, all, now)
+	b, err := p.body(ctx, user, all)
 	if err != nil {
-		s.logger.Warn("update not pushed", "user", user, "err", err)
+		p.s.logger.Warn("update not pushed", "user", user, "err", err)
 		return
 	}
-	b := newBody(view)
 	for _, session := range sessions {
 		session.Push(b)
 	}
 }
 
+func (p *pusher) body(ctx context.Context, user int64, all []telling) (*body, error) {
+	u, err := p.view(ctx, newNames(user), all)
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := tg.Encode(u, tg.Layer)
+	if err != nil {
+		return nil, err
+	}
+	b, ok := p.bodies[string(bytes)]
+	if !ok {
+		b = newBody(u, bytes)
+		p.bodies[string(bytes)] = b
+	}
+	return b, nil
+}
+
 // view returns what happened as one user sees it.
-func (s *Service) view(ctx context.Context, viewer int64, all []telling, now time.Time) (*tg.Updates, error) {
-	n := newNames(viewer)
-	u := &tg.Updates{Updates: []tg.UpdateClass{}, Date: int(now.Unix())}
+func (p *pusher) view(ctx context.Context, n *names, all []telling) (*tg.Updates, error) {
+	u := &tg.Updates{Updates: make([]tg.UpdateClass, 0, len(all)), Date: int(p.now.Unix())}
 	for _, t := range all {
 		u.Updates = append(u.Updates, t.show(ctx, n))
 	}
 	var err error
-	u.Users, u.Chats, err = s.resolve(ctx, n)
+	u.Users, u.Chats, err = p.s.resolve(ctx, n)
 	return u, err
 }

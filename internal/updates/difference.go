@@ -24,27 +24,18 @@ type Position struct {
 	TotalLimit int // more than that many changes: start anew; 0 = the server's
 }
 
-// State returns where a user's box stands.
+// State returns where a user's box stands. Unread messages are counted in the
+// dialogs: here, where every client begins, that would cost too much.
 func (s *Service) State(ctx context.Context, viewer int64) (*tg.UpdatesState, error) {
 	box, err := s.log.BoxState(ctx, peer.OfUser(viewer))
 	if err != nil {
 		return nil, err
 	}
-	return s.state(ctx, viewer, box.Pts)
+	return stateAt(box.Pts), nil
 }
 
-func (s *Service) state(ctx context.Context, viewer int64, pts int) (*tg.UpdatesState, error) {
-	all, err := s.dialogs.Dialogs(ctx, viewer)
-	if err != nil {
-		return nil, err
-	}
-	unread := 0
-	for _, d := range all {
-		if d.Unread > 0 {
-			unread++
-		}
-	}
-	return &tg.UpdatesState{Pts: pts, Date: int(time.Now().Unix()), UnreadCount: unread}, nil
+func stateAt(pts int) *tg.UpdatesState {
+	return &tg.UpdatesState{Pts: pts, Date: int(time.Now().Unix())}
 }
 
 // Difference returns what happened in a user's box since a position, and which
@@ -122,10 +113,7 @@ func (s *Service) difference(ctx context.Context, viewer int64, changes []messag
 	if err != nil {
 		return nil, err
 	}
-	state, err := s.state(ctx, viewer, changes[len(changes)-1].Pts)
-	if err != nil {
-		return nil, err
-	}
+	state := stateAt(changes[len(changes)-1].Pts)
 	if !last {
 		return &tg.UpdatesDifferenceSlice{
 			NewMessages: messages, OtherUpdates: other,

@@ -33,7 +33,7 @@ func (s *Service) DetachKey(key int64) {
 }
 
 // Online tells whether any session of the user is told of updates.
-func (s *Service) Online(user int64) bool { return s.sessions.wanted(user) }
+func (s *Service) Online(user int64) bool { return len(s.sessions.listening([]int64{user})) > 0 }
 
 // Sessions returns how many sessions are attached.
 func (s *Service) Sessions() int {
@@ -91,16 +91,21 @@ func (r *registry) of(user int64, except *rpc.Session) []*rpc.Session {
 	return all
 }
 
-// wanted tells whether any session of the user wants updates.
-func (r *registry) wanted(user int64) bool {
+// listening returns those of the users, each once, who have a session that
+// wants updates.
+func (r *registry) listening(users []int64) map[int64]bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	for session := range r.byUser[user] {
-		if session.WantsUpdates() {
-			return true
+	found := map[int64]bool{}
+	for _, user := range users {
+		for session := range r.byUser[user] {
+			if session.WantsUpdates() {
+				found[user] = true
+				break
+			}
 		}
 	}
-	return false
+	return found
 }
 
 func (r *registry) ofKey(key int64) []*rpc.Session {

@@ -57,10 +57,15 @@ func (s *Service) SendMessage(ctx context.Context, c rpc.Caller, chat peer.ID, t
 func (s *Service) author(ctx context.Context, user int64, chat peer.ID) (peer.ID, error) {
 	if chat.Kind == peer.User {
 		found, err := s.peers.Users(ctx, user, []int64{chat.ID})
-		if err == nil && len(found) == 0 {
-			err = rpc.ErrPeerID
+		if err != nil {
+			return peer.ID{}, err
 		}
-		return peer.OfUser(user), err
+		for _, u := range found {
+			if _, ok := u.(*tg.User); ok {
+				return peer.OfUser(user), nil
+			}
+		}
+		return peer.ID{}, rpc.ErrPeerID
 	}
 	rights, err := s.peers.Rights(ctx, user, chat)
 	switch {

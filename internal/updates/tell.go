@@ -170,6 +170,31 @@ func (n *names) addUpdate(u tg.UpdateClass) {
 		n.add(peer.OfChannel(u.ChannelID))
 	case *tg.UpdateChat:
 		n.add(peer.OfChat(u.ChatID))
+	case *tg.UpdateChatParticipants:
+		n.addRoster(u.Participants)
+	case *tg.UpdateUserStatus:
+		n.addUsers(u.UserID)
+	case *tg.UpdateUserName:
+		n.addUsers(u.UserID)
+	}
+}
+
+// addRoster names the members of a basic group.
+func (n *names) addRoster(list tg.ChatParticipantsClass) {
+	all, ok := list.(*tg.ChatParticipants)
+	if !ok {
+		return
+	}
+	n.add(peer.OfChat(all.ChatID))
+	for _, p := range all.Participants {
+		switch p := p.(type) {
+		case *tg.ChatParticipant:
+			n.addUsers(p.UserID, p.InviterID)
+		case *tg.ChatParticipantAdmin:
+			n.addUsers(p.UserID, p.InviterID)
+		case *tg.ChatParticipantCreator:
+			n.addUsers(p.UserID)
+		}
 	}
 }
 
