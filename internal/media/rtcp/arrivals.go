@@ -28,9 +28,9 @@ const (
 // (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 type Arrivals struct {
 	started  bool
-	count    uint8  // of feedback packets sent
-	from     int64  // first number not yet reported
-	to       int64  // one past the last number that came
+	count    uint8 // of feedback packets sent
+	from     int64 // first number not yet reported
+	to       int64 // one past the last number that came
 	ticks    [arrivalRing]int64
 	statuses [arrivalRing]uint8 // scratch
 }

@@ -1,0 +1,206 @@
+package sfu
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"parley/internal/colibri"
+	"parley/internal/media/rtcp"
+	"parley/internal/media/srtp"
+	"parley/internal/media/stun"
+)
+
+const (
+	maxAddrs   = 8               // proven addresses of one connection
+	stale      = 2 * time.Second // an address is given up for another after
+	maxRetired = 4096            // SSRCs a receiver remembers after they went
+	maxGap     = 3000            // lost packets that stay a gap in the numbers
+	wordMask   = uint64(1<<16 - 1)
+)
+
+// conn is one client's ICE, DTLS and SRTP, owned by the shard.
+type conn struct {
+	connKey
+	room         *room
+	presentation bool // sends only
+	builtin      bool // no client: a player sends in its place
+	ufrag        string
+	client       colibri.Join
+	auth         *stun.Auth
+	ssrc         uint32 // of the server's own RTCP
+	removed      bool
+	created      time.Duration
+	seen         time.Duration // last authenticated check or packet
+
+	addr        netip.AddrPort // where packets go; invalid before the first check
+	addrSeen    time.Duration  // last packet from there
+	addrs       []netip.AddrPort
+	controlling bool // the client chooses the address
+	session     *session
+
+	in, out  srtp.Context // nil until the handshake is done
+	streams  []stream
+	audio    *source // nil without sound
+	arrivals *rtcp.Arrivals
+	queued   bool   // in the shard's reporting list
+	media    uint32 // the SSRC transport feedback speaks of
+
+	place   int            // in the room's receivers, -1 for none
+	order   int            // in the shard's order
+	subs    []subscription // by the room's source slots
+	retired map[uint32]uint64
+	wants   colibri.Wants
+}
+
+// stream is one SSRC a client sends.
+type stream struct {
+	ssrc   uint32
+	video  bool
+	source *source // of audio
+	window srtp.Window
+	stats  reception
+}
+
+// stream finds one of the few streams of a connection.
+func (c *conn) stream(ssrc uint32) *stream {
+	for i := range c.streams {
+		if c.streams[i].ssrc == ssrc {
+			return &c.streams[i]
+		}
+	}
+	return nil
+}
+
+// subscription is one source forwarded to one connection: how the source's
+// packet indices become the ones the receiver sees. A receiver starts at
+// rollover counter 0, whenever it joins.
+type subscription struct {
+	base  uint64 // sender's index minus receiver's, modulo 2^64
+	floor uint64 // first index forwarded since the last gap
+	last  uint64 // greatest index the receiver saw
+	epoch uint32 // of the source when last forwarded; 0 = packets were kept back
+	began bool
+}
+
+// next returns the receiver's index of the source's packet; ok is false for a
+// packet from before the last gap.
+func (s *subscription) next(index uint64, epoch uint32) (out uint64, ok bool) {
+	switch {
+	case !s.began:
+		s.began, s.epoch, s.floor = true, epoch, index
+		s.base = index &^ wordMask
+		s.last = index - s.base
+		return s.last, true
+	case s.epoch != epoch || int64(index-s.base-s.last) > maxGap:
+		s.epoch, s.floor = epoch, index
+		s.base = index - s.last - 1
+	case index < s.floor:
+		return 0, false
+	}
+	out = index - s.base
+	s.last = max(s.last, out)
+	return out, true
+}
+
+// subscribe makes a subscription for a new source.
+func (c *conn) subscribe(s *source) {
+	for len(c.subs) <= s.slot {
+		c.subs = append(c.subs, subscription{})
+	}
+	c.subs[s.slot] = subscription{}
+	c.inherit(s)
+}
+
+// unsubscribe ends a subscription and remembers its numbers.
+func (c *conn) unsubscribe(s *source) {
+	sub := &c.subs[s.slot]
+	if sub.began {
+		if c.retired == nil {
+			c.retired = map[uint32]uint64{}
+		}
+		if len(c.retired) < maxRetired {
+			c.retired[s.ssrc] = sub.last
+		}
+	}
+	*sub = subscription{}
+}
+
+// inherit lets a subscription go on where the one of a gone source with the
+// same SSRC ended.
+func (c *conn) inherit(s *source) {
+	if last, ok := c.retired[s.ssrc]; ok {
+		c.subs[s.slot] = subscription{began: true, last: last}
+		delete(c.retired, s.ssrc)
+	}
+}
+
+// wanted tells whether the connection gets a source that has a place.
+func (c *conn) wanted(s *source) bool {
+	switch {
+	case s.conn == c:
+		return false
+	case s.rank < loudest:
+		return s.rank >= 0
+	}
+	return c.audio != nil && c.audio.rank >= 0 && c.audio.rank < loudest
+}
+
+// add puts a connection into its room.
+func (sh *shard) add(c *conn, open bool) {
+	r := c.room
+	r.conns[c.id] = c
+	sh.conns[c.connKey] = c
+	sh.byUfrag[c.ufrag] = c
+	c.order, c.place = len(sh.order), -1
+	sh.order = append(sh.order, c)
+	if !c.presentation {
+		for _, s := range r.sources {
+			if s != nil {
+				c.subscribe(s)
+			}
+		}
+	}
+	for len(c.subs) < len(r.sources) {
+		c.subs = append(c.subs, subscription{})
+	}
+	for i := range c.streams {
+		if st := &c.streams[i]; !st.video {
+			c.audio = r.addSource(c, st.ssrc, open)
+			st.source = c.audio
+		}
+	}
+}
+
+// remove forgets a connection and ends its session.
+func (sh *shard) remove(c *conn) {
+	if c.removed {
+		return
+	}
+	c.removed = true
+	r := c.room
+	r.dropReceiver(c)
+	if c.out != nil {
+		sh.count.Ready--
+	}
+	delete(r.conns, c.id)
+	if c.audio != nil {
+		r.dropSource(c.audio)
+	}
+	for _, a := range c.addrs {
+		delete(sh.byAddr, a)
+	}
+	delete(sh.conns, c.connKey)
+	delete(sh.byUfrag, c.ufrag)
+	last := len(sh.order) - 1
+	sh.order[c.order] = sh.order[last]
+	sh.order[c.order].order = c.order
+	sh.order[last] = nil
+	sh.order = sh.order[:last]
+	sh.reporting = slices.DeleteFunc(sh.reporting, func(o *conn) bool { return o == c })
+	sh.players = slices.DeleteFunc(sh.players, func(p *player) bool { return p.source.conn == c })
+	if c.session != nil {
+		c.session.end()
+	}
+	sh.leave(r)
+}

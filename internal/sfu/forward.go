@@ -1,0 +1,207 @@
+package sfu
+
+import (
+	"net/netip"
+	"time"
+
+	"parley/internal/colibri"
+	"parley/internal/media/rtcp"
+	"parley/internal/media/rtp"
+	"parley/internal/media/srtp"
+)
+
+// rtp takes in one packet: opened in place, counted, and queued for the end of
+// the batch if it is to be heard.
+func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
+	var h rtp.Header
+	if !h.Parse(b) {
+		sh.count.Drops.Malformed++
+		return
+	}
+	if c.in == nil {
+		sh.count.Drops.Early++
+		return
+	}
+	st := c.stream(h.SSRC)
+	if st == nil {
+		sh.count.Drops.Source++
+		return
+	}
+	index := st.window.Index(h.Sequence)
+	if !st.window.Fresh(index) {
+		sh.count.Drops.Replay++
+		return
+	}
+	plain, err := c.in.OpenRTP(b, h.Size, index)
+	if err != nil {
+		sh.count.Drops.Auth++
+		return
+	}
+	st.window.Accept(index)
+	sh.follow(c, from)
+	sh.count.PacketsIn++
+	sh.count.BytesIn += uint64(len(b))
+	st.stats.note(index, h.Timestamp, sh.now, st.video)
+	if h.HasTransport {
+		sh.arrived(c, st, h.Transport)
+	}
+	if st.source == nil {
+		sh.count.Drops.Video++
+		return
+	}
+	payload, ok := h.Payload(plain)
+	if !ok || len(payload) == 0 || h.Type != colibri.OpusType {
+		sh.count.Drops.Type++
+		return
+	}
+	sh.offer(st.source, index, &h, payload)
+}
+
+// arrived notes a packet for transport-wide feedback.
+func (sh *shard) arrived(c *conn, st *stream, seq uint16) {
+	if c.arrivals == nil {
+		c.arrivals = new(rtcp.Arrivals)
+	}
+	c.arrivals.Note(seq, sh.now)
+	if st.video || c.media == 0 {
+		c.media = st.ssrc
+	}
+	if !c.queued {
+		c.queued = true
+		sh.reporting = append(sh.reporting, c)
+	}
+}
+
+// offer queues a packet of a source unless it is muted or drowned out. The
+// payload stays where it is until forward.
+func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
+	now, r := int64(sh.now), s.conn.room
+	speech := s.hear(now, h.Level, h.Voice, h.HasLevel)
+	admitted := s.open && !s.waits && r.admit(s, now)
+	if !admitted {
+		if s.open {
+			sh.count.Drops.Quiet++
+		} else {
+			sh.count.Drops.Muted++
+		}
+		if !s.skipped {
+			s.skipped = true
+			s.epoch++
+		}
+		return
+	}
+	s.skipped = false
+	if speech && (s.spoke == 0 || now-s.spoke >= spokeEvery) {
+		s.spoke = now
+		sh.events.spoke(r.call, s.conn.id, sh.start.Add(sh.now))
+	}
+	if len(r.pending) == 0 {
+		sh.dirty = append(sh.dirty, r)
+	}
+	r.pending = append(r.pending, packet{source: s, index: index, payload: payload})
+	p := &r.pending[len(r.pending)-1]
+	p.size = h.Write(p.header[:])
+}
+
+// forward sends what the batch brought: for each receiver all its packets in a
+// row, so that they leave together.
+func (sh *shard) forward() {
+	for _, r := range sh.dirty {
+		for _, c := range r.receivers {
+			sh.fan(c, r.pending)
+		}
+		clear(r.pending)
+		r.pending = r.pending[:0]
+	}
+	clear(sh.dirty)
+	sh.dirty = sh.dirty[:0]
+}
+
+// fan seals the packets that one connection gets.
+func (sh *shard) fan(c *conn, packets []packet) {
+	for i := range packets {
+		p := &packets[i]
+		sub := &c.subs[p.source.slot]
+		if !c.wanted(p.source) {
+			sub.epoch = 0
+			continue
+		}
+		index, ok := sub.next(p.index, p.source.epoch)
+		if !ok {
+			continue
+		}
+		rtp.SetSequence(p.header[:], uint16(index))
+		space := sh.socket.Space(p.size + len(p.payload) + srtp.Overhead)
+		n, err := c.out.SealRTP(space, p.header[:p.size], p.payload, index)
+		if err != nil {
+			sh.count.SealErrors++
+			continue
+		}
+		sh.socket.Send(n, c.addr)
+		sh.count.Forwarded++
+	}
+}
+
+// reception is what receiver reports are made of (RFC 3550 A.3, A.8).
+type reception struct {
+	began    bool
+	first    uint64 // index
+	highest  uint64
+	received uint64
+
+	toldExpected, toldReceived uint64 // as of the last report
+
+	jitter  float64 // in clock units
+	transit float64
+	lastSR  uint32 // middle of its NTP time
+	srAt    time.Duration
+}
+
+// clock rates of the only codecs there are
+const (
+	audioClock = 48000
+	videoClock = 90000
+)
+
+// note counts a packet that came.
+func (s *reception) note(index uint64, timestamp uint32, now time.Duration, video bool) {
+	rate := float64(audioClock)
+	if video {
+		rate = videoClock
+	}
+	arrived := now.Seconds() * rate
+	transit := arrived - float64(timestamp)
+	if !s.began {
+		s.began, s.first, s.highest, s.transit = true, index, index, transit
+	}
+	s.highest = max(s.highest, index)
+	s.received++
+	d := transit - s.transit
+	s.transit = transit
+	if d < 0 {
+		d = -d
+	}
+	if d < rate { // else the clock jumped
+		s.jitter += (d - s.jitter) / 16
+	}
+}
+
+// report returns the block about a stream and begins the next interval.
+func (s *reception) report(ssrc uint32, now time.Duration) rtcp.Report {
+	expected := s.highest - s.first + 1
+	lost := int64(expected) - int64(s.received)
+	span := expected - s.toldExpected
+	missed := int64(span) - int64(s.received-s.toldReceived)
+	s.toldExpected, s.toldReceived = expected, s.received
+	r := rtcp.Report{
+		SSRC: ssrc, Lost: int32(min(max(lost, -1<<23), 1<<23-1)), Highest: uint32(s.highest),
+		Jitter: uint32(s.jitter), LastSR: s.lastSR,
+	}
+	if span > 0 && missed > 0 {
+		r.Fraction = uint8(min(missed<<8/int64(span), 255))
+	}
+	if s.lastSR != 0 {
+		r.Delay = uint32((now - s.srAt) * 65536 / time.Second)
+	}
+	return r
+}

@@ -1,0 +1,119 @@
+package sfu
+
+import (
+	"net/netip"
+	"slices"
+
+	"parley/internal/media/rtp"
+	"parley/internal/media/stun"
+	"parley/internal/media/udp"
+)
+
+// receive sorts one datagram by its first byte (RFC 7983). Only STUN may come
+// from an address nobody proved to be at; it leaves no state behind unless its
+// password is right.
+func (sh *shard) receive(d *udp.Datagram) {
+	b := d.Bytes()
+	if len(b) == 0 {
+		sh.count.Drops.Malformed++
+		return
+	}
+	if b[0] < 4 {
+		sh.check(b, d.From)
+		return
+	}
+	c := sh.byAddr[d.From]
+	if c == nil {
+		sh.count.Drops.Unknown++
+		return
+	}
+	switch {
+	case b[0]>>6 == 2 && rtp.IsRTCP(b):
+		sh.rtcp(c, b, d.From)
+	case b[0]>>6 == 2:
+		sh.rtp(c, b, d.From)
+	case b[0] >= 20 && b[0] < 64:
+		if !c.session.push(b) {
+			sh.count.Drops.Queue++
+		}
+	default:
+		sh.count.Drops.Malformed++
+	}
+}
+
+// check answers a Binding request of a client that knows the password.
+func (sh *shard) check(b []byte, from netip.AddrPort) {
+	var r stun.Request
+	if !r.Parse(b) {
+		sh.count.Drops.Malformed++
+		return
+	}
+	c := sh.byUfrag[string(r.Local)]
+	if c == nil || c.builtin || !c.auth.Check(&r) {
+		sh.count.Drops.Stun++
+		return
+	}
+	if !sh.claim(c, from) {
+		sh.count.Drops.Stun++
+		return
+	}
+	sh.count.Stun++
+	c.seen, c.controlling = sh.now, r.Controlling
+	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), &r, from)
+	sh.socket.Send(n, from)
+	if !c.addr.IsValid() || r.UseCandidate || (c.addr != from && sh.now-c.addrSeen > stale) {
+		sh.move(c, from)
+	}
+	if c.addr == from {
+		c.addrSeen = sh.now
+	}
+	if c.session == nil && !sh.draining {
+		sh.shake(c)
+	}
+}
+
+// claim notes that a connection's client is at an address. One where another
+// client talks right now stays that one's.
+func (sh *shard) claim(c *conn, from netip.AddrPort) bool {
+	other := sh.byAddr[from]
+	if other == c {
+		return true
+	}
+	if other != nil {
+		if other.addr == from && sh.now-other.addrSeen < stale {
+			return false
+		}
+		other.addrs = slices.DeleteFunc(other.addrs, func(a netip.AddrPort) bool { return a == from })
+	}
+	if len(c.addrs) == maxAddrs {
+		oldest := 0
+		if c.addrs[0] == c.addr {
+			oldest = 1
+		}
+		delete(sh.byAddr, c.addrs[oldest])
+		c.addrs = slices.Delete(c.addrs, oldest, oldest+1)
+	}
+	c.addrs = append(c.addrs, from)
+	sh.byAddr[from] = c
+	return true
+}
+
+// move sends to another address from now on.
+func (sh *shard) move(c *conn, to netip.AddrPort) {
+	c.addr, c.addrSeen = to, sh.now
+	if c.session != nil {
+		c.session.remote.Store(&to)
+	}
+}
+
+// follow notes an authenticated packet. A client that cannot nominate is where
+// its packets come from; one that can, is once its old address fell silent.
+func (sh *shard) follow(c *conn, from netip.AddrPort) {
+	c.seen = sh.now
+	switch {
+	case c.addr == from:
+		c.addrSeen = sh.now
+	case !c.controlling || sh.now-c.addrSeen > stale:
+		sh.move(c, from)
+	}
+}

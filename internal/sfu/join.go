@@ -1,0 +1,145 @@
+package sfu
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"parley/internal/calls"
+	"parley/internal/colibri"
+	"parley/internal/media/stun"
+)
+
+const (
+	// maxStreams is how many SSRCs one connection may announce: sound and three
+	// layers of video with their repair streams are seven.
+	maxStreams = 20
+
+	ufragSize = 12
+	pwdSize   = 26
+)
+
+var (
+	errStreams = errors.New("sfu: too many sources")
+	errJoined  = errors.New("sfu: connection is there already")
+)
+
+var _ calls.Media = (*Server)(nil)
+
+// Join makes a connection and returns the answer its client needs.
+func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
+	c, pwd, err := newConn(j)
+	if err != nil {
+		return nil, fmt.Errorf("join call %d: %w", j.Call, err)
+	}
+	sh := s.shard
+	if doErr := sh.do(ctx, func() { err = sh.join(c, j) }); doErr != nil {
+		return nil, fmt.Errorf("join call %d: %w", j.Call, doErr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("join call %d: %w", j.Call, err)
+	}
+	answer, err := json.Marshal(colibri.Answer{
+		Ufrag: c.ufrag, Pwd: pwd, Certificate: s.print, Setup: j.Payload.Setup(),
+		Candidates: s.candidates, Endpoint: j.Endpoint, ServerSource: int32(c.ssrc),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write join answer: %w", err)
+	}
+	return answer, nil
+}
+
+// newConn makes a connection that nobody knows yet, and its password.
+func newConn(j calls.MediaJoin) (*conn, string, error) {
+	pwd := secret(pwdSize)
+	c := &conn{
+		connKey: connKey{j.Call, j.Conn}, presentation: j.Presentation,
+		client: j.Payload, ufrag: secret(ufragSize), auth: stun.NewAuth(pwd), ssrc: randomSSRC(), place: -1,
+	}
+	sources := j.Payload.Sources()
+	if len(sources) > maxStreams {
+		return nil, "", errStreams
+	}
+	for i, ssrc := range sources {
+		c.streams = append(c.streams, stream{ssrc: uint32(ssrc), video: i > 0 || !j.Payload.HasSSRC})
+	}
+	return c, pwd, nil
+}
+
+// join puts a new connection into its room.
+func (sh *shard) join(c *conn, j calls.MediaJoin) error {
+	if sh.draining {
+		return ErrClosed
+	}
+	if sh.conns[c.connKey] != nil {
+		return errJoined
+	}
+	r := sh.room(c.call)
+	defer sh.leave(r)
+	c.room, c.created, c.seen = r, sh.now, sh.now
+	sh.add(c, j.Audio)
+	sh.count.Joins++
+	return nil
+}
+
+// Gate tells what of a connection is forwarded.
+func (s *Server) Gate(call, conn int64, audio, _ bool) {
+	s.shard.post(func() {
+		if c := s.shard.conns[connKey{call, conn}]; c != nil && c.audio != nil {
+			c.audio.open = audio
+		}
+	})
+}
+
+// Leave ends a connection; unknown ones are ignored.
+func (s *Server) Leave(call, conn int64) {
+	s.shard.post(func() {
+		if c := s.shard.conns[connKey{call, conn}]; c != nil {
+			s.shard.remove(c)
+		}
+	})
+}
+
+// End ends all connections of a call.
+func (s *Server) End(call int64) {
+	s.shard.post(func() {
+		r := s.shard.rooms[call]
+		if r == nil {
+			return
+		}
+		for _, c := range r.conns {
+			s.shard.remove(c)
+		}
+	})
+}
+
+// Wants returns what a connection's client last asked to see.
+func (s *Server) Wants(ctx context.Context, call, conn int64) (w colibri.Wants, err error) {
+	err = s.shard.do(ctx, func() {
+		if c := s.shard.conns[connKey{call, conn}]; c != nil {
+			w = c.wants
+		}
+	})
+	return w, err
+}
+
+// secret returns n random characters of an ICE string: six bits each.
+func secret(n int) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	for i, v := range b {
+		b[i] = alphabet[v&63]
+	}
+	return string(b)
+}
+
+// randomSSRC returns an SSRC for the server's own packets.
+func randomSSRC() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return binary.BigEndian.Uint32(b[:]) | 1
+}

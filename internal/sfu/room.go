@@ -1,0 +1,123 @@
+package sfu
+
+import "parley/internal/media/rtp"
+
+// room is one call as the shard sees it.
+type room struct {
+	call      int64
+	conns     map[int64]*conn
+	receivers []*conn        // that have keys and get packets
+	sources   []*source      // by slot; nil is free
+	ranked    [ranks]*source // who is forwarded; nil is free
+	swapped   int64          // when the loudest changed last, in ns
+	pending   []packet       // to be forwarded at the end of the batch
+}
+
+// source is one audio SSRC of a room.
+type source struct {
+	conn *conn
+	ssrc uint32
+	slot int  // in the room's sources and every connection's subs
+	open bool // not muted
+	// waits is set while an older connection has the same SSRC: a client that
+	// joins anew with its old one is heard once the old connection left.
+	waits bool
+	// epoch changes when packets were kept from everybody, so that
+	// subscriptions close the gap in the sequence numbers.
+	epoch   uint32
+	skipped bool // the last packet was kept back
+
+	rank     int // place among the forwarded, -1 for none
+	rankedAt int64
+	score    int // loudness, smoothed
+	heard    int64
+	spoke    int64
+}
+
+// packet is a decrypted audio packet on its way to the receivers.
+type packet struct {
+	source  *source
+	index   uint64 // as the sender numbered it
+	header  [rtp.EgressSize]byte
+	size    int    // of the header
+	payload []byte // in the slot it was read into
+}
+
+// room returns the room of a call, made when needed.
+func (sh *shard) room(call int64) *room {
+	r := sh.rooms[call]
+	if r == nil {
+		r = &room{call: call, conns: map[int64]*conn{}}
+		sh.rooms[call] = r
+	}
+	return r
+}
+
+// leave forgets the room when nobody is in it.
+func (sh *shard) leave(r *room) {
+	if len(r.conns) == 0 && sh.rooms[r.call] == r {
+		delete(sh.rooms, r.call)
+	}
+}
+
+// addSource gives a connection's audio a slot, and every connection of the
+// room a subscription for it.
+func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
+	slot := 0
+	for slot < len(r.sources) && r.sources[slot] != nil {
+		slot++
+	}
+	if slot == len(r.sources) {
+		r.sources = append(r.sources, nil)
+	}
+	s := &source{conn: c, ssrc: ssrc, slot: slot, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
+	r.sources[slot] = s
+	for _, other := range r.conns {
+		other.subscribe(s)
+	}
+	return s
+}
+
+// dropSource frees the slot of a source. Receivers remember how far its
+// numbers went: the SSRC may come back, and no number is ever used twice.
+func (r *room) dropSource(s *source) {
+	r.unrank(s)
+	r.sources[s.slot] = nil
+	for _, c := range r.conns {
+		c.unsubscribe(s)
+	}
+	if next := r.find(s.ssrc); next != nil && !s.waits {
+		next.waits = false
+		for _, c := range r.conns {
+			c.inherit(next)
+		}
+	}
+}
+
+// find returns the source of an SSRC: of several the one that is heard.
+func (r *room) find(ssrc uint32) (found *source) {
+	for _, s := range r.sources {
+		if s != nil && s.ssrc == ssrc && (found == nil || !s.waits) {
+			found = s
+		}
+	}
+	return found
+}
+
+// addReceiver lets a connection get packets from now on.
+func (r *room) addReceiver(c *conn) {
+	c.place = len(r.receivers)
+	r.receivers = append(r.receivers, c)
+}
+
+func (r *room) dropReceiver(c *conn) {
+	if c.place < 0 {
+		return
+	}
+	last := len(r.receivers) - 1
+	r.receivers[c.place] = r.receivers[last]
+	r.receivers[c.place].place = c.place
+	r.receivers[last] = nil
+	r.receivers = r.receivers[:last]
+	c.place = -1
+}

@@ -1,0 +1,173 @@
+// Package sfu is the media server: one UDP port, ICE-lite, DTLS in both roles,
+// SRTP, and the forwarding of sound between the connections of a call
+// (media.md, perf.md 6).
+//
+// One goroutine, the shard, reads datagrams in batches and owns everything a
+// packet touches: it takes no lock, starts no timer and allocates nothing per
+// packet. Whoever wants something done hands it a function. Handshakes and data
+// channels run on goroutines of their own, one set per connection.
+package sfu
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
+
+	"parley/internal/media/udp"
+)
+
+// defaultTimeout is how long a connection may be silent, or be in the making.
+const defaultTimeout = 30 * time.Second
+
+// ErrClosed is returned once the server has stopped.
+var ErrClosed = errors.New("sfu: closed")
+
+// Listener hears of what happens to connections. Its methods are called one
+// after another, and may call the Server.
+type Listener interface {
+	// Gone tells that a connection of a call ended by itself: it timed out, or
+	// the client closed it. It is forgotten already.
+	Gone(call, conn int64)
+	// Spoke tells that someone speaks, at most every few seconds.
+	Spoke(call, conn int64, at time.Time)
+}
+
+// Config is what a Server needs.
+type Config struct {
+	Listen    string       // host:port of the UDP socket; port 0 takes a free one
+	PublicIPs []netip.Addr // told to clients; none: the machine's own
+	Listener  Listener     // nil: nobody listens
+	Log       *slog.Logger
+	Timeout   time.Duration // 0: 30 s
+	Portable  bool          // use the socket that works everywhere
+}
+
+// Server is a running media server.
+type Server struct {
+	log        *slog.Logger // immutable
+	socket     udp.Socket   // immutable; read and batched sends belong to the shard
+	shard      *shard       // immutable; owns its state
+	candidates []netip.AddrPort
+	cert       tls.Certificate
+	print      [sha256.Size]byte
+	events     *notifier
+	timeout    time.Duration
+
+	ctx    context.Context // of the handshakes
+	cancel context.CancelFunc
+	work   sync.WaitGroup // handshakes, data channels and the notifier
+	closed atomic.Bool
+}
+
+// Start binds the media socket and serves until Close, or until ctx ends.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	open := udp.Listen
+	if cfg.Portable {
+		open = udp.ListenPortable
+	}
+	socket, err := open(cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{log: cfg.Log, socket: socket, timeout: cfg.Timeout}
+	if s.timeout == 0 {
+		s.timeout = defaultTimeout
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.candidates, err = candidates(socket.LocalAddr(), cfg.PublicIPs); err == nil {
+		s.cert, err = selfsign.GenerateSelfSigned()
+	}
+	if err != nil {
+		_ = socket.Close()
+		return nil, fmt.Errorf("start media server: %w", err)
+	}
+	s.print = sha256.Sum256(s.cert.Certificate[0])
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.events = newNotifier(cfg.Listener)
+	s.work.Go(s.events.run)
+	s.shard = newShard(s)
+	go s.shard.run()
+	context.AfterFunc(ctx, s.stop)
+	return s, nil
+}
+
+// Addr returns the address the media socket is bound to.
+func (s *Server) Addr() netip.AddrPort { return s.socket.LocalAddr() }
+
+// Close ends all connections and stops the server.
+func (s *Server) Close() {
+	s.stop()
+	<-s.shard.done
+}
+
+// stop takes the server down in order: connections say goodbye while the
+// socket is still there.
+func (s *Server) stop() {
+	if !s.closed.CompareAndSwap(false, true) {
+		return
+	}
+	_ = s.shard.do(context.Background(), func() { s.shard.draining = true })
+	s.cancel()
+	s.events.close()
+	s.work.Wait()
+	s.shard.post(func() { s.shard.stopped = true })
+	<-s.shard.done
+	_ = s.socket.Close()
+}
+
+// candidates lists where clients find the socket.
+func candidates(bound netip.AddrPort, public []netip.Addr) ([]netip.AddrPort, error) {
+	ips := public
+	switch {
+	case len(ips) > 0:
+	case !bound.Addr().IsUnspecified():
+		ips = []netip.Addr{bound.Addr()}
+	default:
+		var err error
+		if ips, err = localIPs(); err != nil {
+			return nil, err
+		}
+	}
+	var all []netip.AddrPort
+	for _, ip := range ips {
+		if ip = ip.Unmap(); ip.Is4() || bound.Addr().Is6() {
+			all = append(all, netip.AddrPortFrom(ip, bound.Port()))
+		}
+	}
+	return all, nil
+}
+
+// localIPs returns the machine's addresses that others may reach, or the
+// loopback address when there is none.
+func localIPs() ([]netip.Addr, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("list interface addresses: %w", err)
+	}
+	var ips []netip.Addr
+	for _, a := range addrs {
+		n, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.IsGlobalUnicast() {
+			ips = append(ips, ip.Unmap())
+		}
+	}
+	if len(ips) == 0 {
+		ips = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return ips, nil
+}

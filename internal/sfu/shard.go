@@ -1,0 +1,211 @@
+package sfu
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"parley/internal/media/udp"
+)
+
+const (
+	tickEvery   = 100 * time.Millisecond // feedback and selection
+	perSecond   = int(time.Second / tickEvery)
+	scratchSize = 2048
+)
+
+// shard owns the connections of the socket and everything packets touch. All
+// fields but the inbox belong to its goroutine.
+type shard struct {
+	server *Server
+	socket udp.Socket
+	events *notifier
+
+	start time.Time
+	now   time.Duration // since start, as of the current batch
+	due   time.Duration // of the next tick
+	ticks int
+
+	draining bool // no new handshakes
+	stopped  bool
+
+	rooms     map[int64]*room
+	conns     map[connKey]*conn
+	order     []*conn // all conns, for jobs done once a second
+	byUfrag   map[string]*conn
+	byAddr    map[netip.AddrPort]*conn // authenticated addresses only
+	reporting []*conn                  // conns with arrivals to tell about
+	players   []*player
+	dirty     []*room // rooms with packets to forward
+	slots     []*udp.Datagram
+	scratch   []byte
+	count     Metrics
+	published atomic.Pointer[Metrics]
+
+	mu      sync.Mutex
+	inbox   []func() // guarded by mu
+	pending atomic.Bool
+	done    chan struct{}
+}
+
+type connKey struct{ call, id int64 }
+
+func newShard(s *Server) *shard {
+	sh := &shard{
+		server: s, socket: s.socket, events: s.events, start: time.Now(),
+		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
+		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), done: make(chan struct{}),
+	}
+	for range udp.MaxBatch {
+		sh.slots = append(sh.slots, new(udp.Datagram))
+	}
+	sh.publish()
+	return sh
+}
+
+// post hands f to the shard; it is dropped once the shard has stopped.
+func (sh *shard) post(f func()) {
+	sh.mu.Lock()
+	sh.inbox = append(sh.inbox, f)
+	sh.mu.Unlock()
+	sh.pending.Store(true)
+	sh.socket.Wake()
+}
+
+// do runs f on the shard and waits for it.
+func (sh *shard) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	sh.post(func() { f(); close(done) })
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-sh.done:
+		return ErrClosed
+	}
+}
+
+// run is the loop. A deadline wakes the read for ticks and players, and Wake
+// for the inbox: the inbox is looked at after the deadline was set, so that no
+// wake-up gets lost.
+func (sh *shard) run() {
+	defer close(sh.done)
+	for rearm := true; !sh.stopped; {
+		if rearm {
+			sh.socket.SetDeadline(sh.deadline())
+			rearm = false
+		}
+		if sh.runInbox() {
+			sh.socket.Flush()
+			sh.publish()
+			rearm = true
+			continue
+		}
+		n, err := sh.socket.Read(sh.slots)
+		sh.now = time.Since(sh.start)
+		if err != nil && !errors.Is(err, udp.ErrWoken) {
+			if sh.server.closed.Load() {
+				return
+			}
+			sh.count.ReadErrors++
+			continue
+		}
+		for _, d := range sh.slots[:n] {
+			sh.receive(d)
+		}
+		sh.forward() // before anything else uses the slots
+		rearm = err != nil
+		if sh.active() && sh.now >= sh.next() {
+			sh.timers()
+			rearm = true
+		}
+		sh.socket.Flush()
+	}
+}
+
+// runInbox runs what was posted, and tells whether there was something.
+func (sh *shard) runInbox() bool {
+	if !sh.pending.Load() {
+		return false
+	}
+	sh.mu.Lock()
+	tasks := sh.inbox
+	sh.inbox = nil
+	sh.pending.Store(false)
+	sh.mu.Unlock()
+	sh.now = time.Since(sh.start)
+	for _, f := range tasks {
+		f()
+	}
+	return true
+}
+
+// active tells whether there is anything to do without packets.
+func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0 }
+
+// next returns when the next timed job is due.
+func (sh *shard) next() time.Duration {
+	at := sh.due
+	for _, p := range sh.players {
+		at = min(at, p.next)
+	}
+	return at
+}
+
+// deadline returns when the read has to return; never, for an idle server.
+func (sh *shard) deadline() time.Time {
+	if !sh.active() {
+		return time.Time{}
+	}
+	return sh.start.Add(sh.next())
+}
+
+// timers does the timed jobs that are due.
+func (sh *shard) timers() {
+	for _, p := range sh.players {
+		p.play(sh)
+	}
+	sh.forward()
+	if sh.now < sh.due {
+		return
+	}
+	sh.due = sh.now + tickEvery
+	sh.ticks++
+	sh.feedback()
+	for _, r := range sh.rooms {
+		r.rank(sh.now)
+	}
+	for i := sh.ticks % perSecond; i < len(sh.order); i += perSecond {
+		sh.everySecond(sh.order[i])
+	}
+	if sh.ticks%perSecond == 0 {
+		sh.publish()
+	}
+}
+
+// everySecond looks after one connection.
+func (sh *shard) everySecond(c *conn) {
+	switch {
+	case c.builtin:
+	case c.out == nil && sh.now-c.created > sh.server.timeout:
+		sh.gone(c)
+	case c.out != nil && sh.now-c.seen > sh.server.timeout:
+		sh.gone(c)
+	default:
+		sh.report(c)
+	}
+}
+
+// gone ends a connection and tells the listener.
+func (sh *shard) gone(c *conn) {
+	if c.removed {
+		return
+	}
+	sh.remove(c)
+	sh.count.Gone++
+	sh.events.gone(c.call, c.id)
+}

@@ -1,0 +1,118 @@
+package sfu
+
+import "time"
+
+const (
+	// loudest is how many speakers a receiver gets: tgcalls and ntgcalls refuse
+	// more than ten at a time (media.md 5.2).
+	loudest = 8
+	// ranks has one place more, for those who are among the loudest
+	// themselves: nobody gets their own voice.
+	ranks = loudest + 1
+
+	hold       = int64(time.Second)            // how long a place is kept at least
+	swapEvery  = int64(500 * time.Millisecond) // so that receivers see at most ten within a second
+	margin     = 12                            // how much louder a newcomer has to be
+	voiceScore = 64                            // what the V bit counts for
+	plainScore = 96                            // of a packet without a level
+	quietLevel = 50                            // -dBov; louder counts as speech
+	spokeEvery = int64(5 * time.Second)
+)
+
+// hear notes the level of a packet and tells whether it is speech.
+func (s *source) hear(now int64, level uint8, voice, known bool) bool {
+	v := plainScore
+	if known {
+		v = 127 - int(level)
+		if voice {
+			v += voiceScore
+		}
+	}
+	s.score += (v<<8 - s.score) / 4
+	s.heard = now
+	return !known || voice || level < quietLevel
+}
+
+// admit tells whether a packet of the source is forwarded now: it has a place
+// among the loudest, or takes a free one.
+func (r *room) admit(s *source, now int64) bool {
+	if s.rank >= 0 {
+		return true
+	}
+	for i, holder := range r.ranked {
+		if holder == nil {
+			r.place(s, i, now)
+			return true
+		}
+	}
+	return false
+}
+
+func (r *room) place(s *source, i int, now int64) {
+	r.ranked[i] = s
+	s.rank, s.rankedAt = i, now
+}
+
+func (r *room) unrank(s *source) {
+	if s.rank >= 0 {
+		r.ranked[s.rank] = nil
+		s.rank = -1
+	}
+}
+
+// rank frees the places of the silent and lets one louder source replace the
+// quietest.
+func (r *room) rank(at time.Duration) {
+	now := int64(at)
+	for _, s := range r.ranked {
+		if s != nil && (!s.open || now-s.heard > hold) {
+			r.unrank(s)
+		}
+	}
+	if last := r.ranked[loudest]; last != nil {
+		for i, s := range r.ranked[:loudest] {
+			if s == nil { // the spare one moves up
+				r.ranked[loudest] = nil
+				r.place(last, i, last.rankedAt)
+				break
+			}
+		}
+	}
+	if len(r.sources) > loudest && now-r.swapped >= swapEvery {
+		r.swap(now)
+	}
+}
+
+// swap gives the best waiting source the place of the quietest one.
+func (r *room) swap(now int64) {
+	var best *source
+	for _, s := range r.sources {
+		waiting := s != nil && s.open && now-s.heard < hold && (s.rank < 0 || s.rank == loudest)
+		if waiting && (best == nil || s.score > best.score) {
+			best = s
+		}
+	}
+	if best == nil {
+		return
+	}
+	var worst *source
+	for _, s := range r.ranked[:loudest] {
+		if s == nil {
+			return // taken with its next packet
+		}
+		if now-s.rankedAt >= hold && (worst == nil || s.score < worst.score) {
+			worst = s
+		}
+	}
+	if worst == nil || best.score < worst.score+margin<<8 {
+		return
+	}
+	i, from := worst.rank, best.rank
+	r.unrank(worst)
+	r.unrank(best)
+	r.place(best, i, now)
+	if from == loudest {
+		r.place(worst, loudest, now)
+	}
+	r.swapped = now
+}
