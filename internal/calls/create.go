@@ -9,7 +9,6 @@ import (
 
 	"parley/internal/call"
 	"parley/internal/event"
-	"parley/internal/loop"
 	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/rpc"
@@ -26,10 +25,10 @@ type CreateRequest struct {
 
 // Create creates a call in a chat and ends the one that was there.
 func (s *Service) Create(ctx context.Context, c rpc.Caller, r CreateRequest) (u tg.UpdatesClass, err error) {
-	stopped := s.births.Do(ctx, func() { u, err = s.create(context.WithoutCancel(ctx), c, r) })
-	if stopped != nil {
-		return nil, fmt.Errorf("create call: %w", stopped)
-	}
+	err = on(ctx, s.births, func(ctx context.Context) (err error) {
+		u, err = s.create(ctx, c, r)
+		return err
+	})
 	return u, err
 }
 
@@ -83,18 +82,16 @@ func (s *Service) replace(ctx context.Context, c rpc.Caller, a call.Actor, next 
 	if prev == nil {
 		return s.bear(ctx, c, a, next, nil)
 	}
-	stopped := prev.loop.Do(ctx, func() {
+	err = on(ctx, prev.loop, func(ctx context.Context) (err error) {
 		if prev.c.Info().State == call.Discarded {
 			u, err = s.bear(ctx, c, a, next, nil)
-			return
+			return err
 		}
 		u, err = s.bear(ctx, c, a, next, prev)
+		return err
 	})
-	if errors.Is(stopped, loop.ErrStopped) && s.ctx.Err() == nil {
+	if errors.Is(err, errStopped) && s.ctx.Err() == nil { // ended meanwhile
 		return s.bear(ctx, c, a, next, nil)
-	}
-	if stopped != nil {
-		return nil, fmt.Errorf("wait for call %d: %w", prev.id, stopped)
 	}
 	return u, err
 }

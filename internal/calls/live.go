@@ -96,9 +96,15 @@ func (l *live) watch(ctx context.Context) {
 			quiet = nil
 		}
 		told := false
-		err := l.loop.Do(ctx, func() { told = l.handle(context.WithoutCancel(ctx), quiet == nil) })
-		if err != nil {
+		err := on(ctx, l.loop, func(ctx context.Context) error {
+			told = l.handle(ctx, quiet == nil)
+			return nil
+		})
+		if ctx.Err() != nil {
 			return
+		}
+		if err != nil {
+			l.log().Error("reports not handled", "err", err)
 		}
 		if told {
 			quiet = time.After(activeEvery)

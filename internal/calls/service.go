@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +32,9 @@ const versionBlock = 1000
 
 // ErrNoCall is returned by a store that does not know a call.
 var ErrNoCall = errors.New("calls: no such call")
+
+// errStopped tells that f did not run: the loop's call has ended, or all have.
+var errStopped = errors.New("calls: loop stopped")
 
 // Commit is one change of calls with its messages: all of it or nothing.
 type Commit struct {
@@ -211,18 +215,34 @@ func (s *Service) findChat(chat peer.ID) *live {
 	return s.chats[chat].call
 }
 
+// on runs f on a loop. What has begun is not cut short when the caller goes
+// away. A panic costs its caller an answer, not everybody their calls.
+func on(ctx context.Context, l *loop.Loop, f func(ctx context.Context) error) error {
+	var err error
+	stopped := l.Do(ctx, func() {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("change calls: panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		err = f(context.WithoutCancel(ctx))
+	})
+	switch {
+	case errors.Is(stopped, loop.ErrStopped):
+		return errStopped
+	case stopped != nil:
+		return fmt.Errorf("wait for loop: %w", stopped)
+	}
+	return err
+}
+
 // do runs f on the loop of a call. One that has ended has no loop: f gets it as
-// it was kept, and the rules refuse what is asked. A change that has begun is
-// not cut short when the caller goes away.
+// it was kept, and the rules refuse what is asked.
 func (s *Service) do(ctx context.Context, id call.ID, f func(ctx context.Context, l *live) error) error {
 	if l := s.find(id); l != nil {
-		var err error
-		stopped := l.loop.Do(ctx, func() { err = f(context.WithoutCancel(ctx), l) })
-		if stopped == nil {
+		err := on(ctx, l.loop, func(ctx context.Context) error { return f(ctx, l) })
+		if !errors.Is(err, errStopped) || s.ctx.Err() != nil {
 			return err
-		}
-		if !errors.Is(stopped, loop.ErrStopped) || s.ctx.Err() != nil {
-			return fmt.Errorf("wait for call %d: %w", id, stopped)
 		}
 	}
 	r, err := s.cfg.Store.LoadCall(ctx, id)
