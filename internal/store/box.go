@@ -8,6 +8,12 @@ import (
 
 	"parley/internal/message"
 	"parley/internal/peer"
+	"parley/internal/updates"
+)
+
+var (
+	_ updates.Log     = (*DB)(nil)
+	_ updates.Dialogs = (*DB)(nil)
 )
 
 // BoxState returns where a box stands.
