@@ -13,7 +13,7 @@ import (
 var ErrTaken = errors.New("directory: taken")
 
 const (
-	minUsername = 5
+	minUsername = 4 // 5 for users who choose one at Telegram, 4 where it sells them
 	maxUsername = 32
 )
 
