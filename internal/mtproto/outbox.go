@@ -185,30 +185,21 @@ func (o *outbox) resendAll(before, now time.Time) {
 	}
 }
 
-// next takes what is to go into the next frame: the replies given, and, when
-// the connection is the session's newest, what the session keeps. It returns
+// next takes what is to go into the next frame: some of the replies, and, when
+// the connection is the session's newest, of what the session keeps. It returns
 // no parts when there is nothing to send; acks go alone only if alone is set.
-func (o *outbox) next(replies []*message, newest, alone bool) batch {
+func (o *outbox) next(replies *[]*message, newest, alone bool) batch {
 	b := batchBuilder{o: o, now: time.Now()}
-	for _, m := range replies {
-		b.add(m) // replies are few and small
-	}
+	b.addAll(replies, func(*message) {})
 	if newest {
 		b.addAgain()
-		for len(o.queue) > 0 && b.fits(o.queue[0]) {
-			m := o.queue[0]
-			o.queue[0] = nil
-			o.queue = o.queue[1:]
-			b.add(m)
+		b.addAll(&o.queue, func(m *message) {
 			if m.content {
 				o.unacked = append(o.unacked, m)
 			} else {
 				o.grow(-len(m.body))
 			}
-		}
-		if len(o.queue) == 0 {
-			o.queue = nil
-		}
+		})
 	}
 	if len(o.acks) > 0 && (len(b.parts) > 0 || alone) {
 		b.add(&message{body: msgsAck(o.acks)})
@@ -231,6 +222,21 @@ type batchBuilder struct {
 
 func (b *batchBuilder) fits(m *message) bool {
 	return len(b.parts) == 0 || len(b.parts) < batchMessages && b.size+len(m.body) <= batchBytes
+}
+
+// addAll moves what fits from the queue into the batch.
+func (b *batchBuilder) addAll(queue *[]*message, moved func(*message)) {
+	q := *queue
+	for len(q) > 0 && b.fits(q[0]) {
+		m := q[0]
+		q[0], q = nil, q[1:]
+		b.add(m)
+		moved(m)
+	}
+	if len(q) == 0 {
+		q = nil
+	}
+	*queue = q
 }
 
 // addAgain adds the messages that are to be sent again.

@@ -228,6 +228,16 @@ func (s *session) sent(full bool, to *conn) {
 	}
 }
 
+// postNewest has the newest connection send what the session keeps.
+func (s *session) postNewest() {
+	s.mu.Lock()
+	to := s.newest()
+	s.mu.Unlock()
+	if to != nil {
+		to.post(s, nil)
+	}
+}
+
 // push queues an update; it is what an rpc.Session pushes with.
 func (s *session) push(body rpc.Body) {
 	s.mu.Lock()
@@ -250,7 +260,7 @@ func (s *session) push(body rpc.Body) {
 }
 
 // next takes what is to go into the next frame on c.
-func (s *session) next(c *conn, replies []*message, alone bool) batch {
+func (s *session) next(c *conn, replies *[]*message, alone bool) batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.out.next(replies, s.newest() == c, alone)

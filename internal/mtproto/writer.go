@@ -9,7 +9,7 @@ import (
 
 // maxReplies bounds the replies that wait for a connection; a client that
 // asks and does not read loses the connection.
-const maxReplies = 1024
+const maxReplies = 4 * maxContainer
 
 // errAnswered ends a plain HTTP request.
 var errAnswered = errors.New("request answered")
@@ -226,11 +226,10 @@ func (c *conn) flush() error {
 
 func (c *conn) flushLane(l lane) error {
 	for {
-		b := l.session.next(c, l.replies, l.alone)
+		b := l.session.next(c, &l.replies, l.alone)
 		if len(b.parts) == 0 {
 			break
 		}
-		l.replies = nil
 		if err := c.deadlined(func() error { return c.writeBatch(l.session, b) }); err != nil {
 			return err
 		}
