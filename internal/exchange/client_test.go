@@ -203,7 +203,7 @@ func (p *peer) requestDH() error {
 		return err
 	}
 	var ok mt.ServerDHParamsOk
-	if err := ok.Decode(p.open(reply)); err != nil {
+	if err = ok.Decode(p.open(reply)); err != nil {
 		return err
 	}
 	key, iv := crypto.TempAESKeys(p.newNonce.BigInt(), p.serverNonce.BigInt())

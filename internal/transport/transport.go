@@ -41,9 +41,14 @@ type Frame struct {
 // Conn is a framed connection. One goroutine may read and one other may write.
 type Conn interface {
 	Frames
+	// SetReadDeadline bounds ReadFrame, now and later; zero lifts the bound. A
+	// WebSocket that runs into a deadline is closed.
 	SetReadDeadline(t time.Time) error
+	// SetWriteDeadline bounds all Write methods in the same way.
 	SetWriteDeadline(t time.Time) error
+	// RemoteAddr returns the client's address.
 	RemoteAddr() net.Addr
+	// Close ends the connection at once, also under a running ReadFrame.
 	Close() error
 }
 

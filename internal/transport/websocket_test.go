@@ -199,3 +199,43 @@ func TestWebSocketEndsWithContext(t *testing.T) {
 		t.Error("read on")
 	}
 }
+
+// The whole way of a browser: one port, sniffed, upgraded, unwrapped.
+func TestWebSocketAfterSniff(t *testing.T) {
+	clientEnd, serverEnd := tcp(t)
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		echo(t)(c, clientEnd.LocalAddr())
+	})}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_, conn, err := Sniff(serverEnd, testSecret)
+		if err != nil || conn == nil {
+			t.Errorf("sniffed %v, %v", conn, err)
+			return
+		}
+		_ = srv.Serve(&oneListener{conn: conn, closed: make(chan struct{})})
+	}()
+	dial := &http.Client{Transport: &http.Transport{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return clientEnd, nil },
+	}}
+	ws, _, err := websocket.Dial(t.Context(), "ws://parley.example/apiws", &websocket.DialOptions{HTTPClient: dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := variant{codec: func() codec.Codec { return codec.PaddedIntermediate{} }, obfuscate: true}
+	c := v.dial(t, websocket.NetConn(t.Context(), ws, websocket.MessageBinary))
+	want := cipherMessage(3)
+	c.send(t, want)
+	if got, err := c.receive(); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("got %d bytes, %v", len(got), err)
+	}
+	_ = ws.CloseNow()
+	_ = srv.Close()
+	<-served
+}
