@@ -1,0 +1,67 @@
+// Command parley is a self-hosted group-call server for Telegram's API.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"parley/internal/app"
+)
+
+// cli is the command line; every flag is an environment variable, too.
+type cli struct {
+	Serve serve `cmd:"" help:"Run the server."`
+}
+
+type serve struct {
+	Dev      bool         `env:"PARLEY_DEV" help:"Sign in with test phones (99966XYYYY, code X five times) and any bot token; make a demo world."`
+	Data     string       `env:"PARLEY_DATA" default:"./data" help:"Directory of keys, the database and client.json."`
+	Listen   string       `env:"PARLEY_LISTEN" default:":8080" placeholder:"HOST:PORT" help:"TCP address of MTProto, WebSocket and HTTP."`
+	Media    string       `env:"PARLEY_MEDIA" default:":8080" placeholder:"HOST:PORT" help:"UDP address of media."`
+	PublicIP []netip.Addr `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
+	DB       string       `env:"PARLEY_DB" placeholder:"URL" help:"Database, sqlite:FILE (default: sqlite:DATA/parley.db)."`
+	Log      string       `env:"PARLEY_LOG" default:"info" enum:"info,debug" help:"Log level, info or debug."`
+}
+
+func main() {
+	var c cli
+	parser := kong.Must(&c, kong.Name("parley"), kong.Description("A self-hosted group-call server for Telegram's API."))
+	if _, err := parser.Parse(os.Args[1:]); err != nil {
+		fail(fmt.Errorf("%w (see parley serve --help)", err))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, c.Serve); err != nil {
+		stop()
+		fail(err)
+	}
+}
+
+func run(ctx context.Context, s serve) error {
+	a, err := app.New(ctx, app.Config{
+		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media,
+		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout,
+	})
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+// fail prints one line that says what to do and exits: 2 for a wrong setting,
+// 1 for everything else.
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "parley:", err)
+	var parse *kong.ParseError
+	if errors.As(err, &parse) || errors.Is(err, app.ErrSetting) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}

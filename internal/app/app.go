@@ -1,0 +1,235 @@
+// Package app wires Parley's parts into one server. New builds them lowest
+// first and can be read from top to bottom; Run serves until its context ends.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"parley/internal/api"
+	"parley/internal/calls"
+	"parley/internal/directory"
+	"parley/internal/gateway"
+	"parley/internal/mtproto"
+	"parley/internal/peer"
+	"parley/internal/sfu"
+	"parley/internal/store"
+	"parley/internal/updates"
+	"parley/internal/web"
+)
+
+// ErrSetting marks what the operator has to change: a flag, the environment or
+// the data directory.
+var ErrSetting = errors.New("wrong setting")
+
+// dcID is the data centre this server is when a client does not say which.
+const dcID = 2
+
+// Config is what an operator sets.
+type Config struct {
+	Dev       bool         // test sign-in and a demo world
+	Data      string       // directory of keys, database and client.json
+	Listen    string       // HOST:PORT of TCP
+	Media     string       // HOST:PORT of UDP
+	PublicIPs []netip.Addr // addresses clients are told; none: those of this machine
+	DB        string       // sqlite:FILE; empty: parley.db in Data
+	Debug     bool
+	Out       io.Writer // where the start is announced
+}
+
+// Addrs is where a server listens.
+type Addrs struct {
+	TCP   netip.AddrPort
+	Media netip.AddrPort
+}
+
+// App is one server.
+type App struct {
+	cfg      Config
+	log      *slog.Logger
+	secrets  *secrets
+	listener net.Listener
+	db       *store.DB
+	dir      *directory.Service
+	updates  *updates.Service
+	calls    *calls.Service
+	media    *sfu.Server
+	mtproto  *mtproto.Server
+	demo     *demo // nil without Dev
+	stop     context.CancelFunc
+	draining atomic.Bool
+}
+
+// New opens the data directory, binds the sockets and wires the parts. Nothing
+// is answered before Run, which also ends what New began.
+func New(ctx context.Context, cfg Config) (*App, error) {
+	a := &App{cfg: cfg, log: newLogger(cfg.Debug)}
+	if err := a.open(ctx); err != nil {
+		a.close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func newLogger(debug bool) *slog.Logger {
+	level := slog.LevelInfo
+	if debug {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// open builds every part, lowest first.
+func (a *App) open(ctx context.Context) (err error) {
+	if a.secrets, err = loadSecrets(a.cfg.Data); err != nil {
+		return err
+	}
+	if a.listener, err = net.Listen("tcp", a.cfg.Listen); err != nil {
+		return fmt.Errorf("%w: --listen %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Listen, err)
+	}
+	url := a.cfg.DB
+	if url == "" {
+		url = "sqlite:" + filepath.Join(a.cfg.Data, "parley.db")
+	}
+	if a.db, err = store.Open(ctx, url, a.secrets.seal); err != nil {
+		return fmt.Errorf("%w: %w", ErrSetting, err)
+	}
+	hasher := peer.NewHasher(a.secrets.hashes)
+	if err := a.openServices(ctx, hasher); err != nil {
+		return err
+	}
+	at := a.Addrs().TCP
+	methods := api.New(api.Config{
+		Directory: a.dir, Updates: a.updates, Calls: a.calls, Hasher: hasher, Log: a.log,
+		DC: dcID, Host: a.hostAddr(at).String(), Port: int(at.Port()),
+		SignedOut: func(key int64) { a.mtproto.DropKey(key) },
+	})
+	mux := http.NewServeMux()
+	a.mtproto, err = mtproto.New(mtproto.Config{
+		RSA: a.secrets.rsa, Secret: a.secrets.mtproxy, Keys: a.db, Handler: methods, HTTP: mux, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.routes(mux, gateway.New(methods, a.secrets.hashes, a.log))
+	if a.cfg.Dev {
+		return a.demo.open(ctx)
+	}
+	return nil
+}
+
+// openServices builds the services and the media server, and makes them known
+// to each other. They live until close.
+func (a *App) openServices(ctx context.Context, hasher peer.Hasher) (err error) {
+	var live context.Context
+	live, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	a.dir = directory.New(directory.Config{
+		Store: a.db, Codes: directory.LogCodes(a.log), Hasher: hasher, Log: a.log, Dev: a.cfg.Dev,
+	})
+	a.updates = updates.Start(live, updates.Config{Peers: a.dir, Log: a.db, Dialogs: a.db, Hasher: hasher, Logger: a.log})
+	a.calls = calls.New(calls.Config{Store: a.db, Hasher: hasher, Log: a.log})
+	a.dir.Connect(directory.Links{Publisher: a.updates, Calls: a.calls})
+	a.media, err = sfu.Start(live, sfu.Config{Listen: a.cfg.Media, PublicIPs: a.cfg.PublicIPs, Listener: a.calls, Log: a.log})
+	if err != nil {
+		return fmt.Errorf("%w: --media %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Media, err)
+	}
+	links := calls.Links{Directory: a.dir, Publisher: a.updates, Media: a.media}
+	if a.cfg.Dev {
+		a.demo = newDemo(a.updates, a.dir, a.calls, a.media, a.log)
+		links.Publisher = a.demo
+	}
+	a.calls.Connect(links)
+	return a.calls.Open(live)
+}
+
+// routes is all that is answered over HTTP.
+func (a *App) routes(mux *http.ServeMux, json *gateway.Gateway) {
+	for _, path := range []string{"/apiws", "/apiws_test", "/apiws_premium", "/apiws_test_premium"} {
+		mux.Handle(path, a.mtproto.WebSocket())
+	}
+	mux.Handle("/api", a.mtproto.PlainHTTP())
+	mux.Handle("/apiw1", a.mtproto.PlainHTTP())
+	json.Register(mux)
+	mux.Handle("GET /healthz", web.Health(a.ready))
+	mux.Handle("GET /metrics", web.Metrics(a.gauges()))
+	web.Profiles(mux)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "This is Parley, a group-call server for Telegram's API. /healthz, /metrics, /api/METHOD, /apiws\n")
+	})
+}
+
+var errDraining = errors.New("draining")
+
+func (a *App) ready() error {
+	if a.draining.Load() {
+		return errDraining
+	}
+	return nil
+}
+
+// Addrs returns where the server listens.
+func (a *App) Addrs() Addrs {
+	at := Addrs{}
+	if tcp, ok := a.listener.Addr().(*net.TCPAddr); ok {
+		at.TCP = tcp.AddrPort()
+	}
+	if a.media != nil {
+		at.Media = a.media.Addr()
+	}
+	return at
+}
+
+// Run serves until ctx ends, then drains: sessions are told, what is committed
+// stays, and nothing listens any more when it returns.
+func (a *App) Run(ctx context.Context) error {
+	defer a.close()
+	if err := a.writeClientFile(); err != nil {
+		return err
+	}
+	defer a.removeClientFile()
+	defer context.AfterFunc(ctx, func() { a.draining.Store(true) })()
+	at := a.Addrs()
+	_, _ = fmt.Fprintf(a.cfg.Out, "parley listens on %s (MTProto, WebSocket, HTTP) and %s (media); clients: %s\n",
+		at.TCP, at.Media, a.clientFileName())
+	if err := a.mtproto.Serve(ctx, a.listener); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// close ends all parts, the last one first.
+func (a *App) close() {
+	if a.mtproto != nil {
+		a.mtproto.Close()
+	}
+	if a.demo != nil {
+		a.demo.close()
+	}
+	if a.calls != nil {
+		a.calls.Close()
+	}
+	if a.media != nil {
+		a.media.Close()
+	}
+	if a.updates != nil {
+		a.stop()
+		<-a.updates.Done()
+	}
+	if a.db != nil {
+		if err := a.db.Close(); err != nil {
+			a.log.Error("database not closed", "err", err)
+		}
+	}
+	if a.listener != nil {
+		_ = a.listener.Close() // Serve has closed it already, if it ran
+	}
+}
