@@ -55,7 +55,7 @@ func (db *DB) History(ctx context.Context, q message.Query) ([]message.Message, 
 	if q.OffsetID == 0 && q.OffsetDate != 0 {
 		before := historyWhere(q)
 		before.and("date < ", q.OffsetDate)
-		err := db.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM messages`+before.String(), before.args...).Scan(&q.OffsetID)
+		err = db.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) + 1 FROM messages`+before.String(), before.args...).Scan(&q.OffsetID)
 		if err != nil {
 			return nil, 0, fmt.Errorf("find date in history of %s: %w", q.Chat, err)
 		}

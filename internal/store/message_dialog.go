@@ -58,8 +58,8 @@ func dialog(ctx context.Context, q querier, user int64, chat peer.ID) (message.D
 		return d, err
 	}
 	if chat.Kind == peer.Channel {
-		s, err := boxState(ctx, q, chat)
-		if err != nil {
+		var s message.State
+		if s, err = boxState(ctx, q, chat); err != nil {
 			return d, err
 		}
 		d.Pts, d.Top, d.Date = s.Pts, s.LastID, s.Changed

@@ -44,7 +44,7 @@ func TestDialogs(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(changed, []message.State{{Box: peer.OfChannel(200), Pts: 4, LastID: 3, Changed: 40}}) {
 		t.Errorf("changed: %+v, %v", changed, err)
 	}
-	if changed, err := db.ChangedChannels(t.Context(), 4, 41); err != nil || changed != nil {
+	if changed, err = db.ChangedChannels(t.Context(), 4, 41); err != nil || changed != nil {
 		t.Errorf("changed later: %+v, %v", changed, err)
 	}
 }
@@ -74,7 +74,8 @@ func TestMarkReadPrivate(t *testing.T) {
 	if r, err = db.MarkRead(ctx, 2, peer.OfUser(1), 0, 50); err != nil || r.MaxID != 3 || r.Unread != 0 || len(r.Others) != 1 {
 		t.Errorf("read all: %+v, %v", r, err)
 	}
-	if d, err := db.Dialog(ctx, 1, peer.OfUser(2)); err != nil || d.ReadOutbox != 5 {
+	var d message.Dialog
+	if d, err = db.Dialog(ctx, 1, peer.OfUser(2)); err != nil || d.ReadOutbox != 5 {
 		t.Errorf("author's dialog: %+v, %v", d, err)
 	}
 	if r, err = db.MarkRead(ctx, 3, peer.OfUser(1), 9, 50); err != nil || r.Changed || r.Pts != 1 {

@@ -64,7 +64,8 @@ func readOwn(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxID in
 		return r, err
 	}
 	if !r.Changed {
-		s, err := boxState(ctx, tx, box)
+		var s message.State
+		s, err = boxState(ctx, tx, box)
 		r.Pts = s.Pts
 		return r, err
 	}

@@ -24,7 +24,7 @@ func post(ctx context.Context, tx *sql.Tx, d message.Draft) ([]message.Message, 
 // postOnce is post that also tells whether the copies are new.
 func postOnce(ctx context.Context, tx *sql.Tx, d message.Draft) (all []message.Message, fresh bool, err error) {
 	if d.RandomID != 0 {
-		all, err := collect(ctx, tx, scanMessage, selectMessage+` WHERE sender = $1 AND random_id = $2 AND random_id <> 0`, d.Sender, d.RandomID)
+		all, err = collect(ctx, tx, scanMessage, selectMessage+` WHERE sender = $1 AND random_id = $2 AND random_id <> 0`, d.Sender, d.RandomID)
 		if err != nil {
 			return nil, false, fmt.Errorf("find posted message: %w", err)
 		}
