@@ -3,6 +3,7 @@ package updates
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"parley/internal/message"
@@ -85,8 +86,12 @@ func (s *Service) PinnedDialogs(ctx context.Context, viewer int64) (*tg.Messages
 func (s *Service) PeerDialogs(ctx context.Context, viewer int64, peers []peer.ID) (*tg.MessagesPeerDialogs, error) {
 	var all []message.Dialog
 	for _, p := range peers[:min(len(peers), dialogsMax)] {
-		if s.checkRead(ctx, viewer, p) != nil {
+		err := s.checkRead(ctx, viewer, p)
+		if errors.Is(err, ErrChannelPrivate) {
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		d, err := s.dialogs.Dialog(ctx, viewer, p)
 		if err != nil {
