@@ -1,0 +1,336 @@
+package sfu
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+	pion "github.com/pion/srtp/v3"
+
+	"parley/internal/colibri"
+	ours "parley/internal/media/rtp"
+	"parley/internal/media/srtp"
+	"parley/internal/media/stun"
+	"parley/internal/media/udp"
+)
+
+// counting is a Socket that sends nothing and counts.
+type counting struct {
+	space []byte
+	sent  udp.Sent
+	last  netip.AddrPort
+	runs  uint64 // changes of the receiver
+}
+
+func (s *counting) Space(n int) []byte { return s.space[:n:n] }
+func (s *counting) Send(n int, to netip.AddrPort) {
+	if to != s.last {
+		s.runs, s.last = s.runs+1, to
+	}
+	s.sent.Packets++
+	s.sent.Bytes += uint64(n)
+}
+func (s *counting) Flush()                             { s.sent.Calls++ }
+func (s *counting) Sent() udp.Sent                     { return s.sent }
+func (*counting) Read([]*udp.Datagram) (int, error)    { return 0, udp.ErrWoken }
+func (*counting) SetDeadline(time.Time)                {}
+func (*counting) Wake()                                {}
+func (*counting) WriteTo([]byte, netip.AddrPort) error { return nil }
+func (*counting) LocalAddr() netip.AddrPort            { return netip.AddrPort{} }
+func (*counting) Close() error                         { return nil }
+
+// bench is a shard with connections that skipped the handshake: the first
+// ones send.
+type bench struct {
+	*shard
+	socket  *counting
+	senders []*conn
+	seal    []*pion.Context
+	slot    udp.Datagram
+}
+
+func newBench(tb testing.TB, senders, receivers int) *bench {
+	tb.Helper()
+	sock := &counting{space: make([]byte, 4096)}
+	b := &bench{socket: sock, shard: newShard(&Server{socket: sock, events: newNotifier(nil), timeout: time.Minute})}
+	material := make([]byte, srtp.GCM128.Material())
+	for i := range senders + receivers {
+		c := b.conn(tb, int64(i), material)
+		if i < senders {
+			out, err := pion.CreateContext(material[:16], material[32:44], pion.ProtectionProfileAeadAes128Gcm)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			b.senders, b.seal = append(b.senders, c), append(b.seal, out)
+		}
+	}
+	return b
+}
+
+func (b *bench) conn(tb testing.TB, id int64, material []byte) *conn {
+	tb.Helper()
+	in, out, err := srtp.Pair(srtp.GCM128, material, false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c := &conn{
+		connKey: connKey{1, id}, room: b.shard.room(1), ufrag: fmt.Sprint("u", id), auth: stun.NewAuth("x"), place: -1,
+		streams: []stream{{ssrc: uint32(id + 1)}}, client: colibri.Join{},
+	}
+	b.add(c, true)
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}), 4000)
+	b.claim(c, addr)
+	b.move(c, addr)
+	b.ready(c, in, out)
+	return c
+}
+
+// packet makes what sender i sends next.
+func (b *bench) packet(tb testing.TB, i int, seq uint16, level byte) []byte {
+	tb.Helper()
+	p := rtp.Packet{
+		Header:  rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: seq, Timestamp: uint32(seq) * 960, SSRC: uint32(i + 1)},
+		Payload: make([]byte, 100),
+	}
+	_ = p.SetExtension(1, []byte{level})
+	_ = p.SetExtension(3, []byte{byte(seq >> 8), byte(seq)})
+	plain, err := p.Marshal()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sealed, err := b.seal[i].EncryptRTP(nil, plain, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sealed
+}
+
+func (b *bench) take(i int, packet []byte) {
+	b.slot.N = copy(b.slot.Slot[:], packet)
+	b.slot.From = b.senders[i].addr
+	b.receive(&b.slot)
+}
+
+// TestPathNoAllocation counts what a packet allocates on its whole way.
+func TestPathNoAllocation(t *testing.T) {
+	b := newBench(t, 1, 20)
+	var packets [][]byte
+	for i := range 300 {
+		packets = append(packets, b.packet(t, 0, uint16(i), 20))
+	}
+	next := 0
+	one := func() {
+		b.now += 20 * time.Millisecond
+		b.take(0, packets[next])
+		b.forward()
+		b.socket.Flush()
+		if next++; next%5 == 0 {
+			b.feedback()
+		}
+	}
+	one()
+	if n := testing.AllocsPerRun(200, one); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
+	if got := b.count.Forwarded; got != uint64(next*20) {
+		t.Errorf("%d packets forwarded of %d", got, next*20)
+	}
+}
+
+// TestReceiverMajor counts that all packets of a batch for one receiver stand
+// in a row, so that the kernel gets them as one.
+func TestReceiverMajor(t *testing.T) {
+	b := newBench(t, 5, 100)
+	slots := make([]udp.Datagram, 5)
+	for i := range slots {
+		slots[i].N = copy(slots[i].Slot[:], b.packet(t, i, 1, 20))
+		slots[i].From = b.senders[i].addr
+		b.receive(&slots[i])
+	}
+	b.forward()
+	if b.socket.sent.Packets != 5*100+5*4 || b.socket.runs != 105 {
+		t.Errorf("%d packets in %d runs", b.socket.sent.Packets, b.socket.runs)
+	}
+}
+
+// TestLoudest lets twelve talk: everyone gets eight of them at a time, nobody
+// their own, and a louder one takes a place after the hold.
+func TestLoudest(t *testing.T) {
+	b := newBench(t, 12, 1)
+	listener := b.conns[connKey{1, 12}]
+	seq := uint16(0)
+	// talk lets all talk for a while and returns whom the listener got.
+	talk := func(d time.Duration, level func(i int) byte) map[uint32]int {
+		got := map[uint32]int{}
+		for end := b.now + d; b.now < end; b.now += 20 * time.Millisecond {
+			seq++
+			for i := range b.senders {
+				if l := level(i); l != 0 {
+					b.take(i, b.packet(t, i, seq, l))
+				}
+			}
+			for _, p := range b.rooms[1].pending {
+				if listener.wanted(p.source) {
+					got[p.source.ssrc]++
+				}
+				if p.source.conn.wanted(p.source) {
+					t.Fatal("a sender gets itself")
+				}
+			}
+			b.forward()
+			if int(seq)%5 == 0 {
+				b.rooms[1].rank(b.now)
+			}
+		}
+		return got
+	}
+	even := func(int) byte { return 0x80 | 40 }
+	if got := talk(time.Second, even); len(got) != loudest || got[1] != 50 {
+		t.Errorf("heard %v", got)
+	}
+	// The ninth is heard by the eight themselves, so that they get eight too.
+	for i, c := range b.senders[:loudest] {
+		n := 0
+		for _, s := range b.rooms[1].sources {
+			if s != nil && c.wanted(s) {
+				n++
+			}
+		}
+		if n != loudest {
+			t.Errorf("speaker %d gets %d others", i, n)
+		}
+	}
+	shout := func(i int) byte {
+		if i == 11 {
+			return 0x80 | 5
+		}
+		return 0x80 | 40
+	}
+	got := talk(3*time.Second, shout)
+	if got[12] < 50 || len(got) != loudest+1 {
+		t.Errorf("heard %v of whom one shouts", got)
+	}
+	total := 0
+	for _, n := range got {
+		total += n
+	}
+	if total != 150*loudest {
+		t.Errorf("%d packets, want %d", total, 150*loudest)
+	}
+	silent := func(i int) byte {
+		if i < 4 || i == 11 {
+			return 0 // left the microphone
+		}
+		return 0x80 | 40
+	}
+	talk(1500*time.Millisecond, silent)
+	if got := talk(200*time.Millisecond, silent); len(got) != 7 {
+		t.Errorf("heard %v of seven", got)
+	}
+}
+
+// TestSubscription follows the numbers of one receiver.
+func TestSubscription(t *testing.T) {
+	type step struct {
+		index uint64
+		epoch uint32
+		want  uint64
+		ok    bool
+	}
+	for name, steps := range map[string][]step{
+		"late joiner starts at rollover 0": {{5<<16 | 9, 1, 9, true}, {5<<16 | 10, 1, 10, true}},
+		"rollover":                         {{5<<16 | 65535, 1, 65535, true}, {6 << 16, 1, 65536, true}},
+		"loss keeps its gap":               {{100, 1, 100, true}, {103, 1, 103, true}, {102, 1, 102, true}},
+		"before the first":                 {{100, 1, 100, true}, {99, 1, 0, false}},
+		"kept back closes":                 {{100, 1, 100, true}, {150, 2, 101, true}, {151, 2, 102, true}},
+		"late from before the gap":         {{100, 1, 100, true}, {150, 2, 101, true}, {149, 2, 0, false}},
+		"late before the gap is unseen":    {{100, 1, 100, true}, {99, 2, 101, true}},
+		"long silence":                     {{100, 1, 100, true}, {100000, 2, 101, true}, {100001, 2, 102, true}},
+		"a jump closes":                    {{100, 1, 100, true}, {100 + maxGap + 1, 1, 101, true}},
+	} {
+		var s subscription
+		for i, st := range steps {
+			if got, ok := s.next(st.index, st.epoch); got != st.want || ok != st.ok {
+				t.Errorf("%s: step %d gives %d, %v; want %d, %v", name, i, got, ok, st.want, st.ok)
+			}
+		}
+	}
+}
+
+// TestSubscriptionNeverRepeats tries random ways: a number used twice under
+// one key would break the cipher.
+func TestSubscriptionNeverRepeats(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		var s subscription
+		used, came := map[uint64]bool{}, map[uint64]bool{}
+		index, epoch := uint64(rng.IntN(1<<20)), uint32(1)
+		for range 3000 {
+			at := index
+			switch rng.IntN(20) {
+			case 0:
+				epoch++
+			case 1:
+				index += uint64(rng.IntN(5000))
+			case 2:
+				at -= min(index, uint64(rng.IntN(20)))
+			default:
+				index++
+				at = index
+			}
+			if came[at] { // the window stops those
+				continue
+			}
+			came[at] = true
+			if out, ok := s.next(at, epoch); ok {
+				if used[out] {
+					t.Fatalf("number %d twice", out)
+				}
+				used[out] = true
+			}
+		}
+	}
+}
+
+func FuzzReceive(f *testing.F) {
+	b := newBench(f, 1, 2)
+	f.Add(b.packet(f, 0, 1, 20), true)
+	f.Add([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, false)
+	f.Fuzz(func(_ *testing.T, data []byte, known bool) {
+		var d udp.Datagram
+		d.N = copy(d.Slot[:], data)
+		d.From = netip.MustParseAddrPort("192.0.2.1:9")
+		if known {
+			d.From = b.senders[0].addr
+		}
+		b.receive(&d)
+		b.forward()
+	})
+}
+
+func header(ssrc uint32, seq uint16) ours.Header {
+	return ours.Header{SSRC: ssrc, Sequence: seq, Type: colibri.OpusType, HasLevel: true, Voice: true, Level: 20}
+}
+
+func BenchmarkFanout(bm *testing.B) {
+	for _, size := range []struct{ senders, receivers int }{{1, 400}, {4, 100}, {8, 100}} {
+		bm.Run(fmt.Sprintf("%dx%d", size.senders, size.receivers), func(bm *testing.B) {
+			b := newBench(bm, size.senders, size.receivers)
+			payload := make([]byte, 100)
+			bm.ReportAllocs()
+			bm.ResetTimer()
+			for n := range bm.N {
+				b.now += 20 * time.Millisecond
+				for i, c := range b.senders {
+					h := header(uint32(i+1), uint16(n))
+					b.offer(c.audio, uint64(n), &h, payload)
+				}
+				b.forward()
+			}
+			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(b.count.Forwarded), "ns/packet")
+		})
+	}
+}
