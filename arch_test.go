@@ -25,6 +25,8 @@ var floors = [][]string{
 		"internal/peer", "internal/rpc", "internal/tl", "internal/transport",
 	},
 	{"internal/tg"},
+	{"internal/tg/tgtest"},
+	{"internal/tg/tgdump"},
 	{"internal/call", "internal/message"},
 	{"internal/event"},
 	{"internal/calls", "internal/directory", "internal/updates"},

@@ -2020,7 +2020,7 @@ func (o *AccountThemes) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -2094,7 +2094,7 @@ func (o *AccountWallPapers) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -2644,7 +2644,7 @@ func (o *AccountGetGlobalPrivacySettingsRequest) Encode(b *tl.Buffer, layer int)
 func (o *AccountGetGlobalPrivacySettingsRequest) decode(_ *tl.Decoder, _ int) {
 }
 
-// AccountGetChatThemesRequest is the method account.getChatThemes, answered with account.Themes; layers 132 to 229.
+// AccountGetChatThemesRequest is the method account.getChatThemes, answered with account.Themes; layers 134 to 229.
 //
 // account.getChatThemes#d638de89 hash:long = account.Themes
 type AccountGetChatThemesRequest struct {
@@ -2662,30 +2662,17 @@ func (o *AccountGetChatThemesRequest) MarshalJSON() ([]byte, error) { return mar
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *AccountGetChatThemesRequest) Encode(b *tl.Buffer, layer int) error {
-	id := uint32(0xd638de89)
 	switch {
-	case layer < 132:
-		return b.Fail(tl.ErrAbsent)
 	case layer < 134:
-		id = 0xd6d71d7b
+		return b.Fail(tl.ErrAbsent)
 	}
-	b.PutID(id)
-	if layer < 134 {
-		b.PutLongAsInt(o.Hash)
-	}
-	if layer >= 134 {
-		b.PutLong(o.Hash)
-	}
+	b.PutID(0xd638de89)
+	b.PutLong(o.Hash)
 	return b.Err()
 }
 
-func (o *AccountGetChatThemesRequest) decode(d *tl.Decoder, layer int) {
-	if layer < 134 {
-		o.Hash = int64(d.Int())
-	}
-	if layer >= 134 {
-		o.Hash = d.Long()
-	}
+func (o *AccountGetChatThemesRequest) decode(d *tl.Decoder, _ int) {
+	o.Hash = d.Long()
 }
 
 // AccountGetThemesRequest is the method account.getThemes, answered with account.Themes; layers 127 to 229.
@@ -2715,7 +2702,7 @@ func (o *AccountGetThemesRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	b.PutString(o.Format)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -2819,7 +2806,7 @@ func (o *AccountGetWallPapersRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)

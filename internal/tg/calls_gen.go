@@ -90,6 +90,7 @@ type GroupCall struct {
 	InviteLink               *string   `json:"invite_link"`
 	SendPaidMessagesStars    *int64    `json:"send_paid_messages_stars"`
 	DefaultSendAs            PeerClass `json:"default_send_as"`
+	Params                   *DataJSON `json:"-"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -108,7 +109,7 @@ func (o *GroupCall) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0xefb2b617), uint32(0x3ffffe)
 	switch {
 	case layer < 129:
-		id, flagsMask = 0xc95c6654, 0x1fe
+		id, flagsMask = 0xc95c6654, 0x1ff
 	case layer < 131:
 		id, flagsMask = 0x653dbaad, 0x3fe
 	case layer < 196:
@@ -119,12 +120,15 @@ func (o *GroupCall) Encode(b *tl.Buffer, layer int) error {
 		id, flagsMask = 0x553b0ba1, 0xffffe
 	}
 	b.PutID(id)
-	flags := (tl.Bit(o.JoinMuted, 1) | tl.Bit(o.CanChangeJoinMuted, 2) | tl.Bit(o.JoinDateAsc, 6) | tl.Bit(o.ScheduleStartSubscribed, 8) | tl.Bit(o.CanStartVideo, 9) | tl.Bit(o.RecordVideoActive, 11) | tl.Bit(o.RTMPStream, 12) | tl.Bit(o.ListenersHidden, 13) | tl.Bit(o.Conference, 14) | tl.Bit(o.Creator, 15) | tl.Bit(o.MessagesEnabled, 17) | tl.Bit(o.CanChangeMessagesEnabled, 18) | tl.Bit(o.Min, 19) | tl.Bit(o.Title != nil, 3) | tl.Bit(o.StreamDCID != nil, 4) | tl.Bit(o.RecordStartDate != nil, 5) | tl.Bit(o.ScheduleDate != nil, 7) | tl.Bit(o.UnmutedVideoCount != nil, 10) | tl.Bit(o.InviteLink != nil, 16) | tl.Bit(o.SendPaidMessagesStars != nil, 20) | tl.Bit(o.DefaultSendAs != nil, 21)) & flagsMask
+	flags := (tl.Bit(o.JoinMuted, 1) | tl.Bit(o.CanChangeJoinMuted, 2) | tl.Bit(o.JoinDateAsc, 6) | tl.Bit(o.ScheduleStartSubscribed, 8) | tl.Bit(o.CanStartVideo, 9) | tl.Bit(o.RecordVideoActive, 11) | tl.Bit(o.RTMPStream, 12) | tl.Bit(o.ListenersHidden, 13) | tl.Bit(o.Conference, 14) | tl.Bit(o.Creator, 15) | tl.Bit(o.MessagesEnabled, 17) | tl.Bit(o.CanChangeMessagesEnabled, 18) | tl.Bit(o.Min, 19) | tl.Bit(o.Params != nil, 0) | tl.Bit(o.Title != nil, 3) | tl.Bit(o.StreamDCID != nil, 4) | tl.Bit(o.RecordStartDate != nil, 5) | tl.Bit(o.ScheduleDate != nil, 7) | tl.Bit(o.UnmutedVideoCount != nil, 10) | tl.Bit(o.InviteLink != nil, 16) | tl.Bit(o.SendPaidMessagesStars != nil, 20) | tl.Bit(o.DefaultSendAs != nil, 21)) & flagsMask
 	flagsAt := b.Len()
 	b.PutID(flags)
 	b.PutLong(o.ID)
 	b.PutLong(o.AccessHash)
 	b.PutInt(o.ParticipantsCount)
+	if flags&(1<<0) != 0 {
+		putOptional(b, flagsAt, 1<<0, o.Params, layer)
+	}
 	if flags&(1<<3) != 0 {
 		b.PutString(*o.Title)
 	}
@@ -175,7 +179,8 @@ func (o *GroupCall) decode(d *tl.Decoder, layer int) {
 	o.AccessHash = d.Long()
 	o.ParticipantsCount = d.Int()
 	if layer < 129 && flags&(1<<0) != 0 {
-		getObject(d)
+		o.Params = new(DataJSON)
+		getStruct(d, o.Params)
 	}
 	if flags&(1<<3) != 0 {
 		o.Title = new(d.String())
@@ -1380,6 +1385,7 @@ func (o *PhoneGetGroupParticipantsRequest) decode(d *tl.Decoder, _ int) {
 type PhoneCheckGroupCallRequest struct {
 	Call    InputGroupCallClass `json:"call"`
 	Sources []int               `json:"sources"`
+	Source  int                 `json:"-"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1401,7 +1407,7 @@ func (o *PhoneCheckGroupCallRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	putRequired(b, o.Call, nil, layer)
 	if layer < 129 {
-		b.PutInt(0)
+		b.PutInt(o.Source)
 	}
 	if layer >= 129 {
 		b.PutInts(o.Sources)
@@ -1412,10 +1418,13 @@ func (o *PhoneCheckGroupCallRequest) Encode(b *tl.Buffer, layer int) error {
 func (o *PhoneCheckGroupCallRequest) decode(d *tl.Decoder, layer int) {
 	o.Call = getClass[InputGroupCallClass](d)
 	if layer < 129 {
-		_ = d.Int()
+		o.Source = d.Int()
 	}
 	if layer >= 129 {
 		o.Sources = d.Ints()
+	}
+	if layer == 127 {
+		o.raise()
 	}
 }
 
@@ -1557,6 +1566,9 @@ func (o *PhoneEditGroupCallParticipantRequest) decode(d *tl.Decoder, layer int) 
 	}
 	if layer >= 129 && flags&(1<<5) != 0 {
 		o.PresentationPaused = new(d.Bool())
+	}
+	if layer == 127 {
+		o.raise()
 	}
 }
 
@@ -1895,7 +1907,7 @@ func (o *PhoneGetGroupCallStreamRTMPURLRequest) decode(d *tl.Decoder, layer int)
 	o.Revoke = d.Bool()
 }
 
-// PhoneCreateConferenceCallRequest is the method phone.createConferenceCall, answered with Updates; layers 196 to 229.
+// PhoneCreateConferenceCallRequest is the method phone.createConferenceCall, answered with Updates; layers 202 to 229.
 //
 // phone.createConferenceCall#7d0444bb flags:# muted:flags.0?true video_stopped:flags.2?true join:flags.3?true
 // random_id:int public_key:flags.3?int256 block:flags.3?bytes params:flags.3?DataJSON = Updates
@@ -1920,28 +1932,15 @@ func (o *PhoneCreateConferenceCallRequest) MarshalJSON() ([]byte, error) { retur
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *PhoneCreateConferenceCallRequest) Encode(b *tl.Buffer, layer int) error {
-	id, flagsMask := uint32(0x7d0444bb), uint32(0xd)
 	switch {
-	case layer < 196:
-		return b.Fail(tl.ErrAbsent)
 	case layer < 202:
-		id, flagsMask = 0xdfc909ab, 0x0
+		return b.Fail(tl.ErrAbsent)
 	}
-	b.PutID(id)
-	flags := (tl.Bit(o.Muted, 0) | tl.Bit(o.VideoStopped, 2) | tl.Bit(o.Join, 3) | tl.Bit(o.PublicKey != nil, 3) | tl.Bit(o.Block != nil, 3) | tl.Bit(o.Params != nil, 3)) & flagsMask
-	if layer < 202 {
-		putRequired(b, nil, nil, layer)
-	}
-	if layer < 202 {
-		b.PutLong(0)
-	}
+	b.PutID(0x7d0444bb)
+	flags := tl.Bit(o.Muted, 0) | tl.Bit(o.VideoStopped, 2) | tl.Bit(o.Join, 3) | tl.Bit(o.PublicKey != nil, 3) | tl.Bit(o.Block != nil, 3) | tl.Bit(o.Params != nil, 3)
 	flagsAt := b.Len()
-	if layer >= 202 {
-		b.PutID(flags)
-	}
-	if layer >= 202 {
-		b.PutInt(o.RandomID)
-	}
+	b.PutID(flags)
+	b.PutInt(o.RandomID)
 	if flags&(1<<3) != 0 {
 		b.PutInt256(tl.Val(o.PublicKey))
 	}
@@ -1954,30 +1953,19 @@ func (o *PhoneCreateConferenceCallRequest) Encode(b *tl.Buffer, layer int) error
 	return b.Err()
 }
 
-func (o *PhoneCreateConferenceCallRequest) decode(d *tl.Decoder, layer int) {
-	if layer < 202 {
-		d.Fail(errUnserved)
-	}
-	if layer < 202 {
-		_ = d.Long()
-	}
-	var flags uint32
-	if layer >= 202 {
-		flags = d.ID()
-	}
+func (o *PhoneCreateConferenceCallRequest) decode(d *tl.Decoder, _ int) {
+	flags := d.ID()
 	o.Muted = flags&(1<<0) != 0
 	o.VideoStopped = flags&(1<<2) != 0
 	o.Join = flags&(1<<3) != 0
-	if layer >= 202 {
-		o.RandomID = d.Int()
-	}
-	if layer >= 202 && flags&(1<<3) != 0 {
+	o.RandomID = d.Int()
+	if flags&(1<<3) != 0 {
 		o.PublicKey = new(d.Int256())
 	}
-	if layer >= 202 && flags&(1<<3) != 0 {
+	if flags&(1<<3) != 0 {
 		o.Block = d.Bytes()
 	}
-	if layer >= 202 && flags&(1<<3) != 0 {
+	if flags&(1<<3) != 0 {
 		o.Params = new(DataJSON)
 		getStruct(d, o.Params)
 	}

@@ -2725,10 +2725,10 @@ func (o *ChatPhoto) Encode(b *tl.Buffer, layer int) error {
 	flags := tl.Bit(o.HasVideo, 0) | tl.Bit(o.StrippedThumb != nil, 1)
 	b.PutID(flags)
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	if layer >= 128 {
 		b.PutLong(o.PhotoID)
@@ -3548,7 +3548,7 @@ func (o *MessagesChatInviteJoinResultWebView) Encode(b *tl.Buffer, layer int) er
 	b.PutID(id)
 	b.PutLong(o.BotID)
 	if layer < 228 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	if layer >= 228 {
 		b.PutLong(o.QueryID)
@@ -4688,7 +4688,7 @@ func (o *ChannelsGetParticipantsRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutInt(o.Offset)
 	b.PutInt(o.Limit)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)

@@ -663,7 +663,7 @@ func (o *PhotoSize) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	b.PutString(o.Type)
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	b.PutInt(o.W)
 	b.PutInt(o.H)
@@ -712,7 +712,7 @@ func (o *PhotoCachedSize) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	b.PutString(o.Type)
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	b.PutInt(o.W)
 	b.PutInt(o.H)
@@ -793,7 +793,7 @@ func (o *PhotoSizeProgressive) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	b.PutString(o.Type)
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	b.PutInt(o.W)
 	b.PutInt(o.H)

@@ -5220,7 +5220,7 @@ func (o *MessagesAllStickers) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -5708,7 +5708,7 @@ func (o *MessagesFavedStickers) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -5798,7 +5798,7 @@ func (o *MessagesFeaturedStickers) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	flags := tl.Bit(o.Premium, 0) & flagsMask
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 143 {
 		b.PutID(flags)
@@ -6494,7 +6494,7 @@ func (o *MessagesRecentStickers) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -6734,7 +6734,7 @@ func (o *MessagesSavedGifs) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -6995,7 +6995,7 @@ func (o *MessagesStickers) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -7090,7 +7090,7 @@ func (o *MessagesGetDialogsRequest) Encode(b *tl.Buffer, layer int) error {
 	putRequired(b, o.OffsetPeer, emptyInputPeer, layer)
 	b.PutInt(o.Limit)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -7156,7 +7156,7 @@ func (o *MessagesGetHistoryRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutInt(o.MaxID)
 	b.PutInt(o.MinID)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -7252,7 +7252,7 @@ func (o *MessagesSearchRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutInt(o.MaxID)
 	b.PutInt(o.MinID)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8445,7 +8445,7 @@ func (o *MessagesGetAllStickersRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8518,7 +8518,7 @@ func (o *MessagesGetFeaturedStickersRequest) Encode(b *tl.Buffer, layer int) err
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8596,7 +8596,7 @@ func (o *MessagesGetRecentStickersRequest) Encode(b *tl.Buffer, layer int) error
 	flags := tl.Bit(o.Attached, 0)
 	b.PutID(flags)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8640,7 +8640,7 @@ func (o *MessagesGetFavedStickersRequest) Encode(b *tl.Buffer, layer int) error 
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8682,7 +8682,7 @@ func (o *MessagesGetSavedGifsRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8724,7 +8724,7 @@ func (o *MessagesGetMaskStickersRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -8980,7 +8980,7 @@ func (o *MessagesGetScheduledHistoryRequest) Encode(b *tl.Buffer, layer int) err
 	b.PutID(id)
 	putRequired(b, o.Peer, emptyInputPeer, layer)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -9223,7 +9223,7 @@ func (o *MessagesGetStickersRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(id)
 	b.PutString(o.Emoticon)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)

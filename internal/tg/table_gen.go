@@ -1357,7 +1357,6 @@ var variants = [...]variant{
 	{0x78499170, 217, 711},
 	{0x78515775, 127, 37},
 	{0x788d7fe3, 214, 816},
-	{0x78c314e0, 216, 753},
 	{0x78d4dec1, 127, 772},
 	{0x78e41663, 129, 214},
 	{0x79b26a24, 174, 722},
@@ -1807,7 +1806,6 @@ var variants = [...]variant{
 	{0xd6753386, 145, 12},
 	{0xd697ff05, 132, 804},
 	{0xd6b94df2, 127, 506},
-	{0xd6d71d7b, 132, 7},
 	{0xd7ca61a2, 133, 735},
 	{0xd82363af, 127, 332},
 	{0xd8292816, 127, 354},
@@ -1847,7 +1845,6 @@ var variants = [...]variant{
 	{0xdf969c2d, 127, 64},
 	{0xdfb80317, 127, 104},
 	{0xdfc2f58e, 127, 143},
-	{0xdfc909ab, 196, 584},
 	{0xdfdaabe1, 127, 261},
 	{0xdff8042c, 176, 555},
 	{0xe00998b7, 196, 85},
@@ -2284,7 +2281,6 @@ var (
 	emptyMessageMedia          Object = &MessageMediaUnsupported{}
 	emptyMessagesFilter        Object = &InputMessagesFilterEmpty{}
 	emptyPhoto                 Object = &PhotoEmpty{}
-	emptyTextWithEntities      Object = &TextWithEntities{}
 	emptyUser                  Object = &UserEmpty{}
 	emptyUserStatus            Object = &UserStatusEmpty{}
 )

@@ -74,15 +74,14 @@ func Clamp(layer int) int { return min(max(layer, MinLayer), Layer) }
 // Encode returns the boxed object as clients of the layer know it.
 func Encode(o Object, layer int) ([]byte, error) {
 	b := tl.NewBuffer(make([]byte, 0, 256))
-	if err := o.Encode(b, Clamp(layer)); err != nil {
+	err := o.Encode(b, Clamp(layer))
+	if short, ok := o.(*UpdateShort); ok && b.Recover(0) {
+		err = (&Updates{Date: short.Date}).Encode(b, Clamp(layer)) // nothing that the layer knows
+	}
+	if err != nil {
 		return nil, fmt.Errorf("encode %s for layer %d: %w", o.TypeName(), layer, err)
 	}
 	return b.Bytes(), nil
-}
-
-// EncodeResult returns the answer to a request as clients of the layer expect it.
-func EncodeResult(_, res Object, layer int) ([]byte, error) {
-	return Encode(res, layer)
 }
 
 // Decode reads a boxed object of any layer.
@@ -108,6 +107,36 @@ func DecodeMethod(b []byte) (Object, error) {
 	o := constructors[v.index].make()
 	o.decode(d, int(v.layer))
 	return finish(d, o)
+}
+
+// Names returns the names of all methods, or of all other constructors.
+func Names(methods bool) []string {
+	var all []string
+	for _, c := range constructors {
+		if c.method == methods {
+			all = append(all, c.name)
+		}
+	}
+	return all
+}
+
+// New returns the zero object of a method or another constructor; nil if
+// there is none of that name.
+func New(name string) Object {
+	if i, ok := lookup(name); ok {
+		return constructors[i].make()
+	}
+	return nil
+}
+
+// Layers returns the layers in which something changed, in order.
+func Layers() []int {
+	all := []int{Layer}
+	for _, v := range variants {
+		all = append(all, int(v.layer))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // MethodName returns the name of a request's method.

@@ -145,11 +145,13 @@ func (r *jsonReader) class(value any, v reflect.Value) error {
 	if err := r.fields(tree, o.Elem()); err != nil {
 		return err
 	}
-	if !o.Type().AssignableTo(v.Type()) {
-		return errType
+	for _, other := range append([]Object{o.Interface().(node)}, alternatives(o.Interface().(node))...) {
+		if other := reflect.ValueOf(other); other.Type().AssignableTo(v.Type()) {
+			v.Set(other)
+			return nil
+		}
 	}
-	v.Set(o)
-	return nil
+	return errType
 }
 
 func (r *jsonReader) list(value any, v reflect.Value) error {

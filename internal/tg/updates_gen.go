@@ -1982,6 +1982,7 @@ type UpdateGroupCall struct {
 	LiveStory bool           `json:"live_story,omitempty"`
 	Peer      PeerClass      `json:"peer"`
 	Call      GroupCallClass `json:"call"`
+	ChatID    int64          `json:"-"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1997,6 +1998,9 @@ func (*UpdateGroupCall) isUpdate() {}
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *UpdateGroupCall) Encode(b *tl.Buffer, layer int) error {
+	if layer <= 216 {
+		o = o.lower(layer)
+	}
 	id, flagsMask := uint32(0x9d2216e0), uint32(0x6)
 	switch {
 	case layer < 133:
@@ -2004,19 +2008,22 @@ func (o *UpdateGroupCall) Encode(b *tl.Buffer, layer int) error {
 	case layer < 196:
 		id, flagsMask = 0x14b24500, 0x0
 	case layer < 217:
-		id, flagsMask = 0x97d64341, 0x0
+		id, flagsMask = 0x97d64341, 0x1
 	}
 	b.PutID(id)
-	flags := (tl.Bit(o.LiveStory, 2) | tl.Bit(o.Peer != nil, 1)) & flagsMask
+	flags := (tl.Bit(o.ChatID != 0, 0) | tl.Bit(o.LiveStory, 2) | tl.Bit(o.Peer != nil, 1)) & flagsMask
 	if layer < 133 {
-		b.PutInt(0)
+		b.PutLongAsInt(o.ChatID)
 	}
 	if layer >= 133 && layer < 196 {
-		b.PutLong(0)
+		b.PutLong(o.ChatID)
 	}
 	flagsAt := b.Len()
 	if layer >= 196 {
 		b.PutID(flags)
+	}
+	if flags&(1<<0) != 0 {
+		b.PutLong(o.ChatID)
 	}
 	if flags&(1<<1) != 0 {
 		putOptional(b, flagsAt, 1<<1, o.Peer, layer)
@@ -2027,10 +2034,10 @@ func (o *UpdateGroupCall) Encode(b *tl.Buffer, layer int) error {
 
 func (o *UpdateGroupCall) decode(d *tl.Decoder, layer int) {
 	if layer < 133 {
-		_ = d.Int()
+		o.ChatID = int64(d.Int())
 	}
 	if layer >= 133 && layer < 196 {
-		_ = d.Long()
+		o.ChatID = d.Long()
 	}
 	var flags uint32
 	if layer >= 196 {
@@ -2038,7 +2045,7 @@ func (o *UpdateGroupCall) decode(d *tl.Decoder, layer int) {
 	}
 	o.LiveStory = flags&(1<<2) != 0
 	if layer >= 196 && layer < 217 && flags&(1<<0) != 0 {
-		_ = d.Long()
+		o.ChatID = d.Long()
 	}
 	if layer >= 217 && flags&(1<<1) != 0 {
 		o.Peer = getClass[PeerClass](d)
@@ -2541,7 +2548,7 @@ func (o *UpdateGroupCallChainBlocks) decode(d *tl.Decoder, _ int) {
 	o.NextOffset = d.Int()
 }
 
-// UpdateGroupCallMessage is updateGroupCallMessage of the class Update; layers 216 to 229.
+// UpdateGroupCallMessage is updateGroupCallMessage of the class Update; layers 217 to 229.
 //
 // updateGroupCallMessage#d8326f0d call:InputGroupCall message:GroupCallMessage = Update
 type UpdateGroupCallMessage struct {
@@ -2562,44 +2569,19 @@ func (*UpdateGroupCallMessage) isUpdate() {}
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *UpdateGroupCallMessage) Encode(b *tl.Buffer, layer int) error {
-	id := uint32(0xd8326f0d)
 	switch {
-	case layer < 216:
-		return b.Fail(tl.ErrAbsent)
 	case layer < 217:
-		id = 0x78c314e0
+		return b.Fail(tl.ErrAbsent)
 	}
-	b.PutID(id)
+	b.PutID(0xd8326f0d)
 	putRequired(b, o.Call, nil, layer)
-	if layer < 217 {
-		putRequired(b, nil, nil, layer)
-	}
-	if layer < 217 {
-		b.PutLong(0)
-	}
-	if layer < 217 {
-		putRequired(b, nil, emptyTextWithEntities, layer)
-	}
-	if layer >= 217 {
-		putRequired(b, &o.Message, nil, layer)
-	}
+	putRequired(b, &o.Message, nil, layer)
 	return b.Err()
 }
 
-func (o *UpdateGroupCallMessage) decode(d *tl.Decoder, layer int) {
+func (o *UpdateGroupCallMessage) decode(d *tl.Decoder, _ int) {
 	o.Call = getClass[InputGroupCallClass](d)
-	if layer < 217 {
-		getObject(d)
-	}
-	if layer < 217 {
-		_ = d.Long()
-	}
-	if layer < 217 {
-		getObject(d)
-	}
-	if layer >= 217 {
-		getStruct(d, &o.Message)
-	}
+	getStruct(d, &o.Message)
 }
 
 // UpdateGroupCallEncryptedMessage is updateGroupCallEncryptedMessage of the class Update; layers 216 to 229.
@@ -3069,6 +3051,9 @@ func (*Updates) isUpdates() {}
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *Updates) Encode(b *tl.Buffer, layer int) error {
+	if layer <= 128 {
+		o = o.lower(layer)
+	}
 	b.PutID(0x74ae4240)
 	updatesAt := b.BeginVector()
 	for i := range o.Updates {

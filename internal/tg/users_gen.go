@@ -747,48 +747,48 @@ func (o *User) decode(d *tl.Decoder, layer int) {
 // main_tab:flags2.20?ProfileTab saved_music:flags2.21?Document note:flags2.22?TextWithEntities
 // bot_manager_id:flags2.25?long = UserFull
 type UserFull struct {
-	Blocked                  bool               `json:"blocked,omitempty"`
-	PhoneCallsAvailable      bool               `json:"phone_calls_available,omitempty"`
-	PhoneCallsPrivate        bool               `json:"phone_calls_private,omitempty"`
-	CanPinMessage            bool               `json:"can_pin_message,omitempty"`
-	HasScheduled             bool               `json:"has_scheduled,omitempty"`
-	VideoCallsAvailable      bool               `json:"video_calls_available,omitempty"`
-	VoiceMessagesForbidden   bool               `json:"voice_messages_forbidden,omitempty"`
-	TranslationsDisabled     bool               `json:"translations_disabled,omitempty"`
-	StoriesPinnedAvailable   bool               `json:"stories_pinned_available,omitempty"`
-	BlockedMyStoriesFrom     bool               `json:"blocked_my_stories_from,omitempty"`
-	WallpaperOverridden      bool               `json:"wallpaper_overridden,omitempty"`
-	ContactRequirePremium    bool               `json:"contact_require_premium,omitempty"`
-	ReadDatesPrivate         bool               `json:"read_dates_private,omitempty"`
-	SponsoredEnabled         bool               `json:"sponsored_enabled,omitempty"`
-	CanViewRevenue           bool               `json:"can_view_revenue,omitempty"`
-	BotCanManageEmojiStatus  bool               `json:"bot_can_manage_emoji_status,omitempty"`
-	DisplayGiftsButton       bool               `json:"display_gifts_button,omitempty"`
-	NoforwardsMyEnabled      bool               `json:"noforwards_my_enabled,omitempty"`
-	NoforwardsPeerEnabled    bool               `json:"noforwards_peer_enabled,omitempty"`
-	UnofficialSecurityRisk   bool               `json:"unofficial_security_risk,omitempty"`
-	ID                       int64              `json:"id"`
-	About                    *string            `json:"about"`
-	Settings                 PeerSettings       `json:"settings"`
-	PersonalPhoto            PhotoClass         `json:"personal_photo"`
-	ProfilePhoto             PhotoClass         `json:"profile_photo"`
-	FallbackPhoto            PhotoClass         `json:"fallback_photo"`
-	NotifySettings           PeerNotifySettings `json:"notify_settings"`
-	PinnedMsgID              *int               `json:"pinned_msg_id"`
-	CommonChatsCount         int                `json:"common_chats_count"`
-	FolderID                 *int               `json:"folder_id"`
-	TTLPeriod                *int               `json:"ttl_period"`
-	PrivateForwardName       *string            `json:"private_forward_name"`
-	BotGroupAdminRights      *ChatAdminRights   `json:"bot_group_admin_rights"`
-	BotBroadcastAdminRights  *ChatAdminRights   `json:"bot_broadcast_admin_rights"`
-	Stories                  *PeerStories       `json:"stories"`
-	PersonalChannelID        *int64             `json:"personal_channel_id"`
-	PersonalChannelMessage   *int               `json:"personal_channel_message"`
-	StargiftsCount           *int               `json:"stargifts_count"`
-	SendPaidMessagesStars    *int64             `json:"send_paid_messages_stars"`
-	StarsMyPendingRatingDate *int               `json:"stars_my_pending_rating_date"`
-	Note                     *TextWithEntities  `json:"note"`
-	BotManagerID             *int64             `json:"bot_manager_id"`
+	Blocked                 bool               `json:"blocked,omitempty"`
+	PhoneCallsAvailable     bool               `json:"phone_calls_available,omitempty"`
+	PhoneCallsPrivate       bool               `json:"phone_calls_private,omitempty"`
+	CanPinMessage           bool               `json:"can_pin_message,omitempty"`
+	HasScheduled            bool               `json:"has_scheduled,omitempty"`
+	VideoCallsAvailable     bool               `json:"video_calls_available,omitempty"`
+	VoiceMessagesForbidden  bool               `json:"voice_messages_forbidden,omitempty"`
+	TranslationsDisabled    bool               `json:"translations_disabled,omitempty"`
+	StoriesPinnedAvailable  bool               `json:"stories_pinned_available,omitempty"`
+	BlockedMyStoriesFrom    bool               `json:"blocked_my_stories_from,omitempty"`
+	WallpaperOverridden     bool               `json:"wallpaper_overridden,omitempty"`
+	ContactRequirePremium   bool               `json:"contact_require_premium,omitempty"`
+	ReadDatesPrivate        bool               `json:"read_dates_private,omitempty"`
+	SponsoredEnabled        bool               `json:"sponsored_enabled,omitempty"`
+	CanViewRevenue          bool               `json:"can_view_revenue,omitempty"`
+	BotCanManageEmojiStatus bool               `json:"bot_can_manage_emoji_status,omitempty"`
+	DisplayGiftsButton      bool               `json:"display_gifts_button,omitempty"`
+	NoforwardsMyEnabled     bool               `json:"noforwards_my_enabled,omitempty"`
+	NoforwardsPeerEnabled   bool               `json:"noforwards_peer_enabled,omitempty"`
+	UnofficialSecurityRisk  bool               `json:"unofficial_security_risk,omitempty"`
+	ID                      int64              `json:"id"`
+	About                   *string            `json:"about"`
+	Settings                PeerSettings       `json:"settings"`
+	PersonalPhoto           PhotoClass         `json:"personal_photo"`
+	ProfilePhoto            PhotoClass         `json:"profile_photo"`
+	FallbackPhoto           PhotoClass         `json:"fallback_photo"`
+	NotifySettings          PeerNotifySettings `json:"notify_settings"`
+	PinnedMsgID             *int               `json:"pinned_msg_id"`
+	CommonChatsCount        int                `json:"common_chats_count"`
+	FolderID                *int               `json:"folder_id"`
+	TTLPeriod               *int               `json:"ttl_period"`
+	PrivateForwardName      *string            `json:"private_forward_name"`
+	BotGroupAdminRights     *ChatAdminRights   `json:"bot_group_admin_rights"`
+	BotBroadcastAdminRights *ChatAdminRights   `json:"bot_broadcast_admin_rights"`
+	Stories                 *PeerStories       `json:"stories"`
+	PersonalChannelID       *int64             `json:"personal_channel_id"`
+	PersonalChannelMessage  *int               `json:"personal_channel_message"`
+	StargiftsCount          *int               `json:"stargifts_count"`
+	SendPaidMessagesStars   *int64             `json:"send_paid_messages_stars"`
+	Note                    *TextWithEntities  `json:"note"`
+	BotManagerID            *int64             `json:"bot_manager_id"`
+	User                    UserClass          `json:"-"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -802,7 +802,7 @@ func (o *UserFull) MarshalJSON() ([]byte, error) { return marshal(o) }
 
 // Encode writes the boxed object as clients of the layer know it.
 func (o *UserFull) Encode(b *tl.Buffer, layer int) error {
-	id, flagsMask, flags2Mask := uint32(0x06cbe645), uint32(0x7ef778f7), uint32(0x7c547c0)
+	id, flagsMask, flags2Mask := uint32(0x06cbe645), uint32(0x7ef778f7), uint32(0x7c147c0)
 	switch {
 	case layer < 132:
 		id, flagsMask, flags2Mask = 0x139a9a77, 0x78f7, 0x0
@@ -839,19 +839,19 @@ func (o *UserFull) Encode(b *tl.Buffer, layer int) error {
 	case layer < 211:
 		id, flagsMask, flags2Mask = 0x29de80be, 0x7ef778f7, 0x147c0
 	case layer < 214:
-		id, flagsMask, flags2Mask = 0x7e63ce1f, 0x7ef778f7, 0x547c0
+		id, flagsMask, flags2Mask = 0x7e63ce1f, 0x7ef778f7, 0x147c0
 	case layer < 216:
-		id, flagsMask, flags2Mask = 0xc577b5ad, 0x7ef778f7, 0x547c0
+		id, flagsMask, flags2Mask = 0xc577b5ad, 0x7ef778f7, 0x147c0
 	case layer < 224:
-		id, flagsMask, flags2Mask = 0xa02bc13e, 0x7ef778f7, 0x1c547c0
+		id, flagsMask, flags2Mask = 0xa02bc13e, 0x7ef778f7, 0x1c147c0
 	}
 	b.PutID(id)
 	flags := (tl.Bit(o.Blocked, 0) | tl.Bit(o.PhoneCallsAvailable, 4) | tl.Bit(o.PhoneCallsPrivate, 5) | tl.Bit(o.CanPinMessage, 7) | tl.Bit(o.HasScheduled, 12) | tl.Bit(o.VideoCallsAvailable, 13) | tl.Bit(o.VoiceMessagesForbidden, 20) | tl.Bit(o.TranslationsDisabled, 23) | tl.Bit(o.StoriesPinnedAvailable, 26) | tl.Bit(o.BlockedMyStoriesFrom, 27) | tl.Bit(o.WallpaperOverridden, 28) | tl.Bit(o.ContactRequirePremium, 29) | tl.Bit(o.ReadDatesPrivate, 30) | tl.Bit(o.About != nil, 1) | tl.Bit(o.PersonalPhoto != nil, 21) | tl.Bit(o.ProfilePhoto != nil, 2) | tl.Bit(o.FallbackPhoto != nil, 22) | tl.Bit(o.PinnedMsgID != nil, 6) | tl.Bit(o.FolderID != nil, 11) | tl.Bit(o.TTLPeriod != nil, 14) | tl.Bit(o.PrivateForwardName != nil, 16) | tl.Bit(o.BotGroupAdminRights != nil, 17) | tl.Bit(o.BotBroadcastAdminRights != nil, 18) | tl.Bit(o.Stories != nil, 25)) & flagsMask
-	flags2 := (tl.Bit(o.SponsoredEnabled, 7) | tl.Bit(o.CanViewRevenue, 9) | tl.Bit(o.BotCanManageEmojiStatus, 10) | tl.Bit(o.DisplayGiftsButton, 16) | tl.Bit(o.NoforwardsMyEnabled, 23) | tl.Bit(o.NoforwardsPeerEnabled, 24) | tl.Bit(o.UnofficialSecurityRisk, 26) | tl.Bit(o.PersonalChannelID != nil, 6) | tl.Bit(o.PersonalChannelMessage != nil, 6) | tl.Bit(o.StargiftsCount != nil, 8) | tl.Bit(o.SendPaidMessagesStars != nil, 14) | tl.Bit(o.StarsMyPendingRatingDate != nil, 18) | tl.Bit(o.Note != nil, 22) | tl.Bit(o.BotManagerID != nil, 25)) & flags2Mask
+	flags2 := (tl.Bit(o.SponsoredEnabled, 7) | tl.Bit(o.CanViewRevenue, 9) | tl.Bit(o.BotCanManageEmojiStatus, 10) | tl.Bit(o.DisplayGiftsButton, 16) | tl.Bit(o.NoforwardsMyEnabled, 23) | tl.Bit(o.NoforwardsPeerEnabled, 24) | tl.Bit(o.UnofficialSecurityRisk, 26) | tl.Bit(o.PersonalChannelID != nil, 6) | tl.Bit(o.PersonalChannelMessage != nil, 6) | tl.Bit(o.StargiftsCount != nil, 8) | tl.Bit(o.SendPaidMessagesStars != nil, 14) | tl.Bit(o.Note != nil, 22) | tl.Bit(o.BotManagerID != nil, 25)) & flags2Mask
 	flagsAt := b.Len()
 	b.PutID(flags)
 	if layer < 135 {
-		putRequired(b, nil, emptyUser, layer)
+		putRequired(b, o.User, emptyUser, layer)
 	}
 	flags2At := b.Len()
 	if layer >= 176 {
@@ -908,9 +908,6 @@ func (o *UserFull) Encode(b *tl.Buffer, layer int) error {
 	if flags2&(1<<14) != 0 {
 		b.PutLong(*o.SendPaidMessagesStars)
 	}
-	if flags2&(1<<18) != 0 {
-		b.PutInt(*o.StarsMyPendingRatingDate)
-	}
 	if flags2&(1<<22) != 0 {
 		putOptional(b, flags2At, 1<<22, o.Note, layer)
 	}
@@ -951,7 +948,7 @@ func (o *UserFull) decode(d *tl.Decoder, layer int) {
 	o.ContactRequirePremium = flags&(1<<29) != 0
 	o.ReadDatesPrivate = flags&(1<<30) != 0
 	if layer < 135 {
-		getObject(d)
+		o.User = getClass[UserClass](d)
 	}
 	var flags2 uint32
 	if layer >= 176 {
@@ -1046,7 +1043,7 @@ func (o *UserFull) decode(d *tl.Decoder, layer int) {
 		o.SendPaidMessagesStars = new(d.Long())
 	}
 	if layer >= 211 && flags2&(1<<18) != 0 {
-		o.StarsMyPendingRatingDate = new(d.Int())
+		_ = d.Int()
 	}
 	if layer >= 216 && flags2&(1<<22) != 0 {
 		o.Note = new(TextWithEntities)
@@ -1118,10 +1115,10 @@ func (o *UserProfilePhoto) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(flags)
 	b.PutLong(o.PhotoID)
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	if layer < 128 {
-		putRequired(b, nil, nil, layer)
+		b.Fail(tl.ErrAbsent)
 	}
 	if flags&(1<<1) != 0 {
 		b.PutBytes(o.StrippedThumb)
@@ -2212,7 +2209,7 @@ func (o *ContactsGetContactIDsRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -2278,7 +2275,7 @@ func (o *ContactsGetContactsRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)
@@ -2628,7 +2625,7 @@ func (o *ContactsGetTopPeersRequest) Encode(b *tl.Buffer, layer int) error {
 	b.PutInt(o.Offset)
 	b.PutInt(o.Limit)
 	if layer < 133 {
-		b.PutLongAsInt(o.Hash)
+		b.PutID(uint32(o.Hash))
 	}
 	if layer >= 133 {
 		b.PutLong(o.Hash)

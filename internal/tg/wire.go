@@ -71,9 +71,15 @@ func getObject(d *tl.Decoder) Object {
 func getClass[T Object](d *tl.Decoder) T {
 	o := getObject(d)
 	t, ok := o.(T)
-	if !ok {
-		d.Fail(tl.ErrInvalid)
+	if ok {
+		return t
 	}
+	for _, other := range alternatives(o) {
+		if t, ok = other.(T); ok {
+			return t
+		}
+	}
+	d.Fail(tl.ErrInvalid)
 	return t
 }
 

@@ -42,7 +42,7 @@ func decodeSlot(w *bytes.Buffer, s *schema, c *constructor, i int, sl slot) {
 		body = fmt.Sprintf("o.%s = new(true)", sl.field.goName)
 	case sl.field != nil:
 		body = decodeValue(s, sl)
-	case sl.optional() && s.pruned(elemOf(sl)):
+	case sl.optional() && s.pruned(elemOf(sl.arg)):
 		return // refused with the word
 	default:
 		body = skipValue(s, sl)
@@ -51,11 +51,6 @@ func decodeSlot(w *bytes.Buffer, s *schema, c *constructor, i int, sl slot) {
 		body = fmt.Sprintf("if %s {\n%s\n}", cond, body)
 	}
 	fmt.Fprintln(w, body)
-}
-
-func elemOf(sl slot) string {
-	elem, _ := sl.elem()
-	return elem
 }
 
 // decodeWord writes the reading of a word of flags, and of all the flags that
@@ -79,7 +74,7 @@ func decodeWord(w *bytes.Buffer, s *schema, c *constructor, word slot) {
 			fmt.Fprintf(&body, "o.%s = %s\n", sl.field.goName, bit)
 		case sl.typ == "true" && sl.field == nil:
 			continue
-		case sl.field == nil && s.pruned(elemOf(sl)):
+		case sl.field == nil && s.pruned(elemOf(sl.arg)):
 			refused[c.layers(sl)] |= 1 << sl.bit
 		}
 		used = true

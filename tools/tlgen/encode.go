@@ -275,6 +275,9 @@ func encodeValue(s *schema, c *constructor, i int, sl slot) string {
 		case f.ptr:
 			name = "*" + name
 		}
+		if sl.name == "hash" && sl.typ == "int" && f.typ == "long" {
+			format = "b.PutID(uint32(%s))" // of a list the client has; only compared
+		}
 		return fmt.Sprintf(format, name)
 	}
 	elem, vector := sl.elem()
@@ -312,6 +315,9 @@ func encodeZero(s *schema, sl slot) string {
 		}
 		return fmt.Sprintf(writers[[2]string{elem, elem}], zero)
 	}
+	if s.empty(elem) == nil {
+		return "b.Fail(tl.ErrAbsent)"
+	}
 	return fmt.Sprintf("putRequired(b, nil, %s, layer)", s.fallback(elem))
 }
 
@@ -325,19 +331,36 @@ func (s *schema) fallback(class string) string {
 	return "empty" + goName(class)
 }
 
-// empty returns the constructor of a class that says "nothing": its only one,
-// or the one called so, without fields to fill.
+// empty returns the constructor of a class that says "nothing": one that is
+// called so, or its only one. nil if there is none, or none in every layer.
 func (s *schema) empty(class string) *constructor {
 	all := s.classes[class]
 	for _, suffix := range []string{"Unsupported", "Empty", "Default"} {
 		for _, c := range all {
-			if strings.HasSuffix(c.name, suffix) && c.lines[0].from == minLayer && c.newest().to == 0 {
+			if strings.HasSuffix(c.name, suffix) && s.blank(c) {
 				return c
 			}
 		}
 	}
-	if len(all) == 1 {
+	if len(all) == 1 && s.blank(all[0]) {
 		return all[0]
 	}
 	return nil
+}
+
+// blank tells whether a constructor can be written in every layer with
+// nothing set.
+func (s *schema) blank(c *constructor) bool {
+	if c.lines[0].from > minLayer || c.newest().to != 0 {
+		return false
+	}
+	for _, sl := range c.slots {
+		if sl.optional() || sl.typ == "#" || primitives[sl.typ] != "" || strings.HasPrefix(sl.typ, "Vector<") {
+			continue
+		}
+		if sl.typ == c.class || s.empty(sl.typ) == nil {
+			return false
+		}
+	}
+	return true
 }

@@ -40,6 +40,12 @@ func (a arg) elem() (string, bool) {
 	return strings.TrimSuffix(e, ">"), ok
 }
 
+// elemOf returns the type of a vector's elements, and other types as they are.
+func elemOf(a arg) string {
+	e, _ := a.elem()
+	return e
+}
+
 // notes is what a line's trailing comment says.
 type notes struct {
 	from, to int      // layers; to 0 = up to the newest

@@ -30,7 +30,12 @@ func (s slot) all() bool { return !slices.Contains(s.in, false) }
 func (s *schema) shape(c *constructor) error {
 	newest := c.newest()
 	for _, a := range newest.args {
-		s.addField(c, a, false)
+		tied := slices.ContainsFunc(newest.args, func(b arg) bool {
+			return a.optional() && b.word == a.word && b.bit == a.bit && s.pruned(elemOf(b))
+		})
+		if !tied {
+			s.addField(c, a, false)
+		}
 	}
 	for _, l := range c.lines {
 		for _, name := range l.keep {
@@ -45,9 +50,28 @@ func (s *schema) shape(c *constructor) error {
 		c.merge(l.args, i)
 	}
 	for i := range c.slots {
-		c.slots[i].field = s.fieldFor(c, c.slots[i].arg)
+		if !s.tied(c, i) {
+			c.slots[i].field = s.fieldFor(c, c.slots[i].arg)
+		}
 	}
 	return nil
+}
+
+// tied tells whether slot i has its flag in common with a slot of a pruned
+// class, so that one cannot be without the other.
+func (s *schema) tied(c *constructor, i int) bool {
+	sl := c.slots[i]
+	for _, other := range c.slots {
+		if !sl.optional() || other.word != sl.word || other.bit != sl.bit || !s.pruned(elemOf(other.arg)) {
+			continue
+		}
+		for line := range sl.in {
+			if sl.in[line] && other.in[line] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // addField gives the constructor's Go type a field, unless it cannot be set.
