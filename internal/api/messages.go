@@ -133,8 +133,8 @@ func (a *API) readChannelHistory(ctx context.Context, c rpc.Caller, r *tg.Channe
 	if err != nil {
 		return false, err
 	}
-	farther, err := a.Updates.ReadChannel(ctx, c, peer.OfChannel(id), r.MaxID)
-	return tg.Bool(farther), err
+	_, err = a.Updates.ReadChannel(ctx, c, peer.OfChannel(id), r.MaxID)
+	return true, err
 }
 
 // messages.setTyping#58943ee2 flags:# peer:InputPeer top_msg_id:flags.0?int action:SendMessageAction = Bool;

@@ -185,15 +185,10 @@ func (a *API) getGroupCallJoinAs(ctx context.Context, c rpc.Caller, r *tg.PhoneG
 	var users []int64
 	var chats []peer.ID
 	for _, id := range ids {
-		switch id.Kind {
-		case peer.User:
-			res.Peers = append(res.Peers, &tg.PeerUser{UserID: id.ID})
+		res.Peers = append(res.Peers, tgPeer(id))
+		if id.Kind == peer.User {
 			users = append(users, id.ID)
-		case peer.Chat:
-			res.Peers = append(res.Peers, &tg.PeerChat{ChatID: id.ID})
-			chats = append(chats, id)
-		default:
-			res.Peers = append(res.Peers, &tg.PeerChannel{ChannelID: id.ID})
+		} else {
 			chats = append(chats, id)
 		}
 	}
@@ -239,4 +234,3 @@ func (a *API) getGroupCallStreamChannels(ctx context.Context, c rpc.Caller, r *t
 	}
 	return &tg.PhoneGroupCallStreamChannels{Channels: []tg.GroupCallStreamChannel{}}, nil
 }
-
