@@ -200,7 +200,7 @@ func TestCreateTwice(t *testing.T) {
 	for _, r := range []calls.CreateRequest{
 		{Chat: super, ScheduleDate: 5}, {Chat: peer.OfUser(bob)}, {Chat: peer.ID{}}, {Chat: peer.OfChannel(9)},
 	} {
-		if _, err := w.Create(ctx, by(alice), r); err == nil {
+		if _, err = w.Create(ctx, by(alice), r); err == nil {
 			t.Errorf("%+v: created", r)
 		}
 	}

@@ -24,12 +24,8 @@ type CreateRequest struct {
 }
 
 // Create creates a call in a chat and ends the one that was there.
-func (s *Service) Create(ctx context.Context, c rpc.Caller, r CreateRequest) (u tg.UpdatesClass, err error) {
-	err = on(ctx, s.births, func(ctx context.Context) (err error) {
-		u, err = s.create(ctx, c, r)
-		return err
-	})
-	return u, err
+func (s *Service) Create(ctx context.Context, c rpc.Caller, r CreateRequest) (tg.UpdatesClass, error) {
+	return on(ctx, s.births, func(ctx context.Context) (tg.UpdatesClass, error) { return s.create(ctx, c, r) })
 }
 
 func (s *Service) create(ctx context.Context, c rpc.Caller, r CreateRequest) (tg.UpdatesClass, error) {
@@ -37,16 +33,16 @@ func (s *Service) create(ctx context.Context, c rpc.Caller, r CreateRequest) (tg
 	if err != nil {
 		return nil, err
 	}
-	if err := call.CheckCreate(a, r.Chat); err != nil {
+	if err = call.CheckCreate(a, r.Chat); err != nil {
 		return nil, err
 	}
 	if r.RandomID != 0 {
-		first, err := s.cfg.Store.FindCall(ctx, c.User, r.Chat, r.RandomID)
+		first, found := s.cfg.Store.FindCall(ctx, c.User, r.Chat, r.RandomID)
 		switch {
-		case err == nil:
+		case found == nil:
 			return s.again(ctx, c, first.ID)
-		case !errors.Is(err, ErrNoCall):
-			return nil, fmt.Errorf("find call: %w", err)
+		case !errors.Is(found, ErrNoCall):
+			return nil, fmt.Errorf("find call: %w", found)
 		}
 	}
 	next, err := call.Create(a, call.CreateRequest{
@@ -62,33 +58,29 @@ func (s *Service) create(ctx context.Context, c rpc.Caller, r CreateRequest) (tg
 }
 
 // again answers a request that was repeated, as far as it still holds.
-func (s *Service) again(ctx context.Context, c rpc.Caller, id call.ID) (u tg.UpdatesClass, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
+func (s *Service) again(ctx context.Context, c rpc.Caller, id call.ID) (tg.UpdatesClass, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (tg.UpdatesClass, error) {
 		if l.c.Info().State == call.Discarded {
-			return call.ErrAlreadyDiscarded
+			return nil, call.ErrAlreadyDiscarded
 		}
 		e := l.changed()
 		e.Only = c.User
-		u, err = l.s.links.Publisher.Deliver(ctx, c, []event.Event{e})
-		return err
+		return s.links.Publisher.Deliver(ctx, c, []event.Event{e})
 	})
-	return u, err
 }
 
 // replace puts a call in the place of its chat's previous one, on the loop of
 // that if there is one.
-func (s *Service) replace(ctx context.Context, c rpc.Caller, a call.Actor, next *call.Call) (u tg.UpdatesClass, err error) {
+func (s *Service) replace(ctx context.Context, c rpc.Caller, a call.Actor, next *call.Call) (tg.UpdatesClass, error) {
 	prev := s.findChat(next.Info().Chat)
 	if prev == nil {
 		return s.bear(ctx, c, a, next, nil)
 	}
-	err = on(ctx, prev.loop, func(ctx context.Context) (err error) {
+	u, err := on(ctx, prev.loop, func(ctx context.Context) (tg.UpdatesClass, error) {
 		if prev.c.Info().State == call.Discarded {
-			u, err = s.bear(ctx, c, a, next, nil)
-			return err
+			return s.bear(ctx, c, a, next, nil)
 		}
-		u, err = s.bear(ctx, c, a, next, prev)
-		return err
+		return s.bear(ctx, c, a, next, prev)
 	})
 	if errors.Is(err, errStopped) && s.ctx.Err() == nil { // ended meanwhile
 		return s.bear(ctx, c, a, next, nil)

@@ -34,34 +34,32 @@ func (s *Service) Invite(ctx context.Context, c rpc.Caller, id call.ID, users []
 
 // ExportInvite returns a link to the call of a public chat, for listeners or
 // for speakers.
-func (s *Service) ExportInvite(ctx context.Context, c rpc.Caller, id call.ID, canSelfUnmute bool) (link string, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
+func (s *Service) ExportInvite(ctx context.Context, c rpc.Caller, id call.ID, canSelfUnmute bool) (string, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (string, error) {
 		a, err := s.actor(ctx, c, l.chat)
 		if err != nil {
-			return err
+			return "", err
 		}
 		hash, err := l.c.ExportInvite(a, canSelfUnmute)
 		if err != nil {
-			return err
+			return "", err
 		}
 		_, name, err := s.names(ctx, c, l.chat)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if name == "" {
-			return call.ErrPublicMissing
+			return "", call.ErrPublicMissing
 		}
 		word := "videochat"
 		if l.c.Info().Broadcast {
 			word = "livestream"
 		}
-		link = "https://t.me/" + name + "?" + word
 		if hash != "" {
-			link += "=" + hash
+			word += "=" + hash
 		}
-		return nil
+		return "https://t.me/" + name + "?" + word, nil
 	})
-	return link, err
 }
 
 // names returns the title and the username of a chat as the caller sees them.

@@ -25,7 +25,8 @@ type JoinRequest struct {
 // Join puts the caller into a call, in place of its previous connection.
 func (s *Service) Join(ctx context.Context, c rpc.Caller, id call.ID, r JoinRequest) (tg.UpdatesClass, error) {
 	return s.edit(ctx, c, id, func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error) {
-		if err := l.c.CheckEnter(a); err != nil {
+		err := l.c.CheckEnter(a)
+		if err != nil {
 			return nil, err
 		}
 		allowed, err := s.joinAs(ctx, c, l.chat, r.As)
@@ -39,7 +40,7 @@ func (s *Service) Join(ctx context.Context, c rpc.Caller, id call.ID, r JoinRequ
 		req := call.JoinRequest{
 			As: r.As, Allowed: allowed, Muted: r.Muted, VideoStopped: r.VideoStopped, InviteHash: r.InviteHash, Connection: n,
 		}
-		if err := l.c.CheckJoin(a, req); err != nil {
+		if err = l.c.CheckJoin(a, req); err != nil {
 			return nil, err
 		}
 		answer, err := l.connect(ctx, payload, n, false)
@@ -52,7 +53,7 @@ func (s *Service) Join(ctx context.Context, c rpc.Caller, id call.ID, r JoinRequ
 			return nil, err
 		}
 		l.conns[n.Conn] = c.User
-		if err := s.keepJoinAs(ctx, c, l.chat, r.As); err != nil {
+		if err = s.keepJoinAs(ctx, c, l.chat, r.As); err != nil {
 			l.log().Warn("default join_as not kept", "user", c.User, "err", err)
 		}
 		return l.tell(ctx, c, ch, event.Connected{Params: answer})
@@ -65,41 +66,35 @@ func (s *Service) Leave(ctx context.Context, c rpc.Caller, id call.ID, source in
 }
 
 // Check returns which of the sources are the caller's living connections.
-func (s *Service) Check(ctx context.Context, c rpc.Caller, id call.ID, sources []int32) (alive []int32, err error) {
-	err = s.do(ctx, id, func(_ context.Context, l *live) (err error) {
-		alive, err = l.c.Check(c.User, sources)
-		return err
-	})
-	return alive, err
+func (s *Service) Check(ctx context.Context, c rpc.Caller, id call.ID, sources []int32) ([]int32, error) {
+	return do(ctx, s, id, func(_ context.Context, l *live) ([]int32, error) { return l.c.Check(c.User, sources) })
 }
 
 // JoinPresentation adds a connection for the caller's screen.
-func (s *Service) JoinPresentation(ctx context.Context, c rpc.Caller, id call.ID, params []byte) (u tg.UpdatesClass, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
+func (s *Service) JoinPresentation(ctx context.Context, c rpc.Caller, id call.ID, params []byte) (tg.UpdatesClass, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (tg.UpdatesClass, error) {
 		if l.c.Info().State != call.Active {
-			return call.ErrForbidden
+			return nil, call.ErrForbidden
 		}
 		payload, n, err := s.payload(params)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := l.c.CheckPresentation(c.User, n); err != nil {
-			return err
+		if err = l.c.CheckPresentation(c.User, n); err != nil {
+			return nil, err
 		}
 		answer, err := l.connect(ctx, payload, n, true)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		ch, err := l.c.JoinPresentation(c.User, n)
 		if err != nil {
 			s.links.Media.Leave(int64(id), n.Conn)
-			return err
+			return nil, err
 		}
 		l.conns[n.Conn] = c.User
-		u, err = l.tell(ctx, c, ch, event.Connected{Presentation: true, Params: answer})
-		return err
+		return l.tell(ctx, c, ch, event.Connected{Presentation: true, Params: answer})
 	})
-	return u, err
 }
 
 // LeavePresentation ends the caller's presentation.
@@ -116,21 +111,17 @@ func (l *live) connect(ctx context.Context, j colibri.Join, n call.Connection, p
 }
 
 // change runs a rule that changes the participants, and tells what it changed.
-func (s *Service) change(ctx context.Context, c rpc.Caller, id call.ID, rule func(l *live) (call.Change, error)) (u tg.UpdatesClass, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
-		if l.c.Info().State == call.Active {
-			if err := l.reserve(ctx); err != nil {
-				return err
-			}
+func (s *Service) change(ctx context.Context, c rpc.Caller, id call.ID, rule func(l *live) (call.Change, error)) (tg.UpdatesClass, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (tg.UpdatesClass, error) {
+		if err := l.reserve(ctx); err != nil {
+			return nil, err
 		}
 		ch, err := rule(l)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		u, err = l.tell(ctx, c, ch)
-		return err
+		return l.tell(ctx, c, ch)
 	})
-	return u, err
 }
 
 // joinAs returns whom the caller may appear as: itself, always, so that most

@@ -14,21 +14,16 @@ import (
 	"parley/internal/tg"
 )
 
-// edit runs a rule for the caller on a call's loop and publishes what it
-// changed of the record.
-func (s *Service) edit(ctx context.Context, c rpc.Caller, id call.ID, f func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error)) (u tg.UpdatesClass, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
+// edit runs a rule for the caller on a call's loop and tells what it
+// changed.
+func (s *Service) edit(ctx context.Context, c rpc.Caller, id call.ID, f func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error)) (tg.UpdatesClass, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (tg.UpdatesClass, error) {
 		a, err := s.actor(ctx, c, l.chat)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		u, err = f(ctx, l, a)
-		return err
+		return f(ctx, l, a)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return u, nil
 }
 
 // Start starts a scheduled call and tells those who asked for it.

@@ -95,11 +95,7 @@ func (l *live) watch(ctx context.Context) {
 		case <-quiet:
 			quiet = nil
 		}
-		told := false
-		err := on(ctx, l.loop, func(ctx context.Context) error {
-			told = l.handle(ctx, quiet == nil)
-			return nil
-		})
+		told, err := on(ctx, l.loop, func(ctx context.Context) (bool, error) { return l.handle(ctx, quiet == nil), nil })
 		if ctx.Err() != nil {
 			return
 		}
@@ -173,10 +169,10 @@ func (l *live) tellSpoke(ctx context.Context) bool {
 	return true
 }
 
-// reserve makes sure that one more version may be told.
+// reserve makes sure that one more version may be told of an active call.
 func (l *live) reserve(ctx context.Context) error {
 	before := l.c.Record()
-	if !l.c.Reserve(1, versionBlock) {
+	if before.State != call.Active || !l.c.Reserve(1, versionBlock) {
 		return nil
 	}
 	if _, err := l.s.cfg.Store.CommitCalls(ctx, Commit{Calls: []call.Record{l.c.Record()}}); err != nil {

@@ -16,6 +16,7 @@ import (
 	"parley/internal/event"
 	"parley/internal/message"
 	"parley/internal/peer"
+	"parley/internal/rpc"
 )
 
 func TestReopen(t *testing.T) {
@@ -317,6 +318,17 @@ func TestConcurrentCreate(t *testing.T) {
 	if last := w.create(0); last != 61 {
 		t.Errorf("the last call is %d", last)
 	}
+}
+
+// A panic answers its caller with an internal error and harms nobody else.
+func TestPanic(t *testing.T) {
+	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()
+	id := w.create(0)
+	var visible *rpc.Error
+	if _, err := w.ExportInvite(ctx, by(broken), id, false); err == nil || errors.As(err, &visible) {
+		t.Errorf("err = %v", err)
+	}
+	w.join(id, bob)
 }
 
 func TestCanceled(t *testing.T) {

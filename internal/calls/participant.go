@@ -20,10 +20,8 @@ func (s *Service) Edit(ctx context.Context, c rpc.Caller, id call.ID, r call.Edi
 			}
 			r.TargetManages = target.Rights.ManageCall
 		}
-		if l.c.Info().State == call.Active {
-			if err := l.reserve(ctx); err != nil {
-				return nil, err
-			}
+		if err := l.reserve(ctx); err != nil {
+			return nil, err
 		}
 		ch, err := l.c.Edit(a, r)
 		if err != nil {
@@ -39,12 +37,13 @@ func (s *Service) Speaking(ctx context.Context, c rpc.Caller, chat peer.ID) erro
 	if l == nil {
 		return call.ErrForbidden
 	}
-	return s.do(ctx, l.id, func(_ context.Context, l *live) error {
-		if _, ok := l.c.Joined(c.User); !ok || l.loop == nil {
-			return call.ErrForbidden
+	_, err := do(ctx, s, l.id, func(_ context.Context, l *live) (bool, error) {
+		if _, ok := l.c.Joined(c.User); !ok {
+			return false, call.ErrForbidden
 		}
 		l.speaking(c.User, time.Now())
 		l.nudge()
-		return nil
+		return true, nil
 	})
+	return err
 }

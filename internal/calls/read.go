@@ -52,21 +52,19 @@ func (s *Service) Participants(ctx context.Context, c rpc.Caller, id call.ID, r 
 	return v, err
 }
 
-func (s *Service) view(ctx context.Context, c rpc.Caller, id call.ID, page func(l *live) (call.Page, error)) (v View, err error) {
-	err = s.do(ctx, id, func(ctx context.Context, l *live) error {
+func (s *Service) view(ctx context.Context, c rpc.Caller, id call.ID, page func(l *live) (call.Page, error)) (View, error) {
+	return do(ctx, s, id, func(ctx context.Context, l *live) (View, error) {
 		a, err := s.actor(ctx, c, l.chat)
 		if err != nil {
-			return err
+			return View{}, err
 		}
-		if err := l.c.MayRead(a); err != nil {
-			return err
+		if err = l.c.MayRead(a); err != nil {
+			return View{}, err
 		}
 		p, err := page(l)
 		if err != nil {
-			return err
+			return View{}, err
 		}
-		v = View{l.c.Info(), p, l.c.Subscribed(c.User), l.c.Personal(c.User, p.Participants)}
-		return nil
+		return View{l.c.Info(), p, l.c.Subscribed(c.User), l.c.Personal(c.User, p.Participants)}, nil
 	})
-	return v, err
 }

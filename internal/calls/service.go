@@ -217,40 +217,39 @@ func (s *Service) findChat(chat peer.ID) *live {
 
 // on runs f on a loop. What has begun is not cut short when the caller goes
 // away. A panic costs its caller an answer, not everybody their calls.
-func on(ctx context.Context, l *loop.Loop, f func(ctx context.Context) error) error {
-	var err error
+func on[T any](ctx context.Context, l *loop.Loop, f func(ctx context.Context) (T, error)) (result T, err error) {
 	stopped := l.Do(ctx, func() {
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("change calls: panic: %v\n%s", p, debug.Stack())
 			}
 		}()
-		err = f(context.WithoutCancel(ctx))
+		result, err = f(context.WithoutCancel(ctx))
 	})
 	switch {
 	case errors.Is(stopped, loop.ErrStopped):
-		return errStopped
+		return result, errStopped
 	case stopped != nil:
-		return fmt.Errorf("wait for loop: %w", stopped)
+		return result, fmt.Errorf("wait for loop: %w", stopped)
 	}
-	return err
+	return result, err
 }
 
 // do runs f on the loop of a call. One that has ended has no loop: f gets it as
 // it was kept, and the rules refuse what is asked.
-func (s *Service) do(ctx context.Context, id call.ID, f func(ctx context.Context, l *live) error) error {
+func do[T any](ctx context.Context, s *Service, id call.ID, f func(ctx context.Context, l *live) (T, error)) (none T, err error) {
 	if l := s.find(id); l != nil {
-		err := on(ctx, l.loop, func(ctx context.Context) error { return f(ctx, l) })
-		if !errors.Is(err, errStopped) || s.ctx.Err() != nil {
-			return err
+		result, failed := on(ctx, l.loop, func(ctx context.Context) (T, error) { return f(ctx, l) })
+		if !errors.Is(failed, errStopped) || s.ctx.Err() != nil {
+			return result, failed
 		}
 	}
 	r, err := s.cfg.Store.LoadCall(ctx, id)
 	switch {
 	case errors.Is(err, ErrNoCall) || err == nil && r.State != call.Discarded:
-		return call.ErrInvalid
+		return none, call.ErrInvalid
 	case err != nil:
-		return fmt.Errorf("load call %d: %w", id, err)
+		return none, fmt.Errorf("load call %d: %w", id, err)
 	}
 	return f(ctx, &live{s: s, id: id, chat: r.Chat, c: call.Load(r)})
 }

@@ -29,6 +29,8 @@ const (
 	carol = 4
 	guest = 100 // sees public chats
 	bot   = 200 // banned everywhere
+
+	broken = 99 // its look at a chat panics
 )
 
 var (
@@ -213,8 +215,8 @@ func (p *publisher) note(events []event.Event) {
 func (p *publisher) agree(i call.Info, events []event.Event) {
 	id, notEmpty, ok := p.s.OfChat(i.Chat)
 	replaced := slices.ContainsFunc(events, func(e event.Event) bool {
-		c, ok := e.(event.CallChanged)
-		return ok && c.Info.ID > i.ID
+		c, changed := e.(event.CallChanged)
+		return changed && c.Info.ID > i.ID
 	})
 	switch {
 	case i.State == call.Discarded && !replaced && ok:
@@ -362,7 +364,10 @@ func (d *directory) Rights(_ context.Context, user int64, chat peer.ID) (peer.Ri
 	return r, nil
 }
 
-func (d *directory) Chats(_ context.Context, _ int64, ids []peer.ID) ([]tg.ChatClass, error) {
+func (d *directory) Chats(_ context.Context, viewer int64, ids []peer.ID) ([]tg.ChatClass, error) {
+	if viewer == broken {
+		panic("no such viewer")
+	}
 	return []tg.ChatClass{&tg.Channel{ID: ids[0].ID, Title: "Teahouse", Username: new("tea")}}, nil
 }
 

@@ -17,8 +17,8 @@ const selectCall = `SELECT id, chat_kind, chat_id, broadcast, creator, state, ti
 	join_muted, video_limit, invite_hash, random_id, ceiling FROM calls`
 
 // LoadCalls returns the calls that have not ended, and the highest id ever.
-func (db *DB) LoadCalls(ctx context.Context) (live []call.Record, last call.ID, err error) {
-	live, err = collect(ctx, db.read, scanCall, selectCall+` WHERE state < $1 ORDER BY id`, call.Discarded)
+func (db *DB) LoadCalls(ctx context.Context) ([]call.Record, call.ID, error) {
+	live, err := collect(ctx, db.read, scanCall, selectCall+` WHERE state < $1 ORDER BY id`, call.Discarded)
 	if err != nil {
 		return nil, 0, fmt.Errorf("load calls: %w", err)
 	}
@@ -28,7 +28,8 @@ func (db *DB) LoadCalls(ctx context.Context) (live []call.Record, last call.ID, 
 			return nil, 0, fmt.Errorf("load subscribers of call %d: %w", live[i].ID, err)
 		}
 	}
-	if err := db.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) FROM calls`).Scan(&last); err != nil {
+	var last call.ID
+	if err = db.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) FROM calls`).Scan(&last); err != nil {
 		return nil, 0, fmt.Errorf("load last call: %w", err)
 	}
 	return live, last, nil
@@ -57,8 +58,9 @@ func (db *DB) oneCall(ctx context.Context, query string, args ...any) (call.Reco
 }
 
 // CommitCalls makes a change of calls and posts its messages.
-func (db *DB) CommitCalls(ctx context.Context, c calls.Commit) (posted [][]message.Message, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+func (db *DB) CommitCalls(ctx context.Context, c calls.Commit) ([][]message.Message, error) {
+	var posted [][]message.Message
+	err := db.write(ctx, func(tx *sql.Tx) error {
 		for _, r := range c.Calls {
 			if err := saveCall(ctx, tx, r); err != nil {
 				return fmt.Errorf("save call %d: %w", r.ID, err)

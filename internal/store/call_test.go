@@ -31,12 +31,12 @@ func TestCalls(t *testing.T) {
 			t.Fatalf("posted %+v, %v", posted, err)
 		}
 		for _, s := range []calls.Subscription{{1, 30, true}, {1, 20, true}, {1, 20, true}, {1, 10, true}, {1, 10, false}, {1, 10, false}} {
-			if _, err := commit(calls.Commit{Subscription: &s}); err != nil {
+			if _, err = commit(calls.Commit{Subscription: &s}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		a.Ceiling, a.Title = 1001, "tea"
-		if _, err := commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
+		if _, err = commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
 			t.Fatal(err)
 		}
 		live, last, err := db.LoadCalls(ctx)
@@ -45,30 +45,30 @@ func TestCalls(t *testing.T) {
 		if err != nil || last != 9 || len(live) != 1 || !reflect.DeepEqual(live[0], want) {
 			t.Errorf("live %+v, last %d, %v", live, last, err)
 		}
-		if got, err := db.LoadCall(ctx, 9); err != nil || !reflect.DeepEqual(got, b) {
-			t.Errorf("LoadCall = %+v, %v", got, err)
+		if got, failed := db.LoadCall(ctx, 9); failed != nil || !reflect.DeepEqual(got, b) {
+			t.Errorf("LoadCall = %+v, %v", got, failed)
 		}
-		if got, err := db.FindCall(ctx, 7, peer.OfChannel(5), -5); err != nil || got.ID != 1 {
-			t.Errorf("FindCall = %+v, %v", got, err)
+		if got, failed := db.FindCall(ctx, 7, peer.OfChannel(5), -5); failed != nil || got.ID != 1 {
+			t.Errorf("FindCall = %+v, %v", got, failed)
 		}
 		for _, find := range []func() error{
-			func() error { _, err := db.LoadCall(ctx, 2); return err },
-			func() error { _, err := db.FindCall(ctx, 7, peer.OfChannel(5), 0); return err },
-			func() error { _, err := db.FindCall(ctx, 8, peer.OfChannel(5), -5); return err },
-			func() error { _, err := db.FindCall(ctx, 7, peer.OfChannel(6), -5); return err },
+			func() error { _, failed := db.LoadCall(ctx, 2); return failed },
+			func() error { _, failed := db.FindCall(ctx, 7, peer.OfChannel(5), 0); return failed },
+			func() error { _, failed := db.FindCall(ctx, 8, peer.OfChannel(5), -5); return failed },
+			func() error { _, failed := db.FindCall(ctx, 7, peer.OfChannel(6), -5); return failed },
 		} {
-			if err := find(); !errors.Is(err, calls.ErrNoCall) {
+			if err = find(); !errors.Is(err, calls.ErrNoCall) {
 				t.Errorf("err = %v", err)
 			}
 		}
 		// A chat has one call, and a failed commit changes nothing.
 		second := a
 		second.ID, second.RandomID = 10, 0
-		if _, err := commit(calls.Commit{Drafts: []message.Draft{draft}, Calls: []call.Record{second}}); err == nil {
+		if _, err = commit(calls.Commit{Drafts: []message.Draft{draft}, Calls: []call.Record{second}}); err == nil {
 			t.Error("a second call of the chat was kept")
 		}
 		a.State, a.StartDate = call.Active, 8
-		if _, err := commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
+		if _, err = commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
 			t.Fatal(err)
 		}
 		if live, _, err = db.LoadCalls(ctx); err != nil || len(live) != 1 || len(live[0].Subscribers) != 0 || live[0].State != call.Active {
