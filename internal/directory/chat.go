@@ -135,7 +135,8 @@ func (s *Service) member(ctx context.Context, chat, user int64) (Member, error) 
 	return found[user], err
 }
 
-// Members returns the users who are in a chat now.
+// Members returns the users who are in a chat now. The list is shared: it is
+// not to be changed.
 func (s *Service) Members(ctx context.Context, chat peer.ID) ([]int64, error) {
 	c, err := s.chats(ctx, chat.ID)
 	if err != nil || c[chat.ID].ID != chat || c[chat.ID].Deleted {

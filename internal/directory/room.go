@@ -138,7 +138,7 @@ func (r *room) events(ctx context.Context, posted []message.Message) ([]event.Ev
 	case r.changed:
 		events = append(events, event.ChatChanged{Chat: r.ID, Also: r.told})
 	case r.isChannel():
-		for _, u := range r.told {
+		for _, u := range unique(append(r.told, r.me.User)) {
 			events = append(events, event.Raw{User: u, Update: &tg.UpdateChannel{ChannelID: r.ID.ID}})
 		}
 	}

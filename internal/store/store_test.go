@@ -132,3 +132,28 @@ func TestWriteRollsBack(t *testing.T) {
 		}
 	})
 }
+
+// Whoever hangs up in the middle of a change loses it, and nothing else.
+func TestCancelledWrite(t *testing.T) {
+	engines(t, func(t *testing.T, db *DB) {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := db.write(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, `UPDATE sequences SET value = 5 WHERE name = $1`, "peer"); err != nil {
+				return err
+			}
+			cancel()
+			_, err := tx.ExecContext(ctx, `UPDATE sequences SET value = 6 WHERE name = $1`, "peer")
+			return err
+		})
+		if err == nil {
+			t.Error("a cancelled change succeeded")
+		}
+		var v int64
+		if err := db.read.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000 {
+			t.Errorf("value = %d, %v", v, err)
+		}
+		if _, err := db.NextID(t.Context()); err != nil {
+			t.Errorf("next change: %v", err)
+		}
+	})
+}

@@ -88,6 +88,7 @@ CREATE TABLE members (
     PRIMARY KEY (chat_id, user_id)
 );
 CREATE INDEX members_user ON members (user_id, status);
+CREATE INDEX members_recent ON members (chat_id, status, joined);
 
 CREATE TABLE invites (
     hash       TEXT PRIMARY KEY,
