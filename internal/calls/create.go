@@ -51,6 +51,7 @@ func (s *Service) create(ctx context.Context, c rpc.Caller, r CreateRequest) (tg
 	if err != nil {
 		return nil, err
 	}
+	s.last++ // also if it fails: nobody can tell then what was kept
 	if next.Info().State == call.Active {
 		next.Reserve(1, versionBlock)
 	}
@@ -122,7 +123,6 @@ func (s *Service) bear(ctx context.Context, c rpc.Caller, a call.Actor, next *ca
 // born starts the loop of a call that was kept, and returns what to tell.
 func (s *Service) born(next *call.Call, posted []message.Message) []event.Event {
 	i := next.Info()
-	s.last = i.ID
 	l := s.begin(next)
 	s.enter(l)
 	events := append([]event.Event{event.CallChanged{Info: i}}, postedEvents(posted)...)

@@ -36,7 +36,7 @@ func (s *Service) Invite(ctx context.Context, c rpc.Caller, id call.ID, users []
 // for speakers.
 func (s *Service) ExportInvite(ctx context.Context, c rpc.Caller, id call.ID, canSelfUnmute bool) (string, error) {
 	return do(ctx, s, id, func(ctx context.Context, l *live) (string, error) {
-		a, err := s.actor(ctx, c, l.chat)
+		a, err := l.actor(ctx, c)
 		if err != nil {
 			return "", err
 		}

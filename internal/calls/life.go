@@ -18,7 +18,7 @@ import (
 // changed.
 func (s *Service) edit(ctx context.Context, c rpc.Caller, id call.ID, f func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error)) (tg.UpdatesClass, error) {
 	return do(ctx, s, id, func(ctx context.Context, l *live) (tg.UpdatesClass, error) {
-		a, err := s.actor(ctx, c, l.chat)
+		a, err := l.actor(ctx, c)
 		if err != nil {
 			return nil, err
 		}

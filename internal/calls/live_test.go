@@ -122,8 +122,29 @@ func TestCommitFails(t *testing.T) {
 	wantErr(t, err, nil)
 	_, err = w.Start(ctx, by(alice), id)
 	wantErr(t, err, nil)
-	if next := w.create(0); next != id+1 {
+	if next := w.create(0); next != id+2 { // that of the failed request is not used again
 		t.Errorf("the next call is %d", next)
+	}
+}
+
+// A call whose chat is gone ends, also when the news was lost in a crash.
+func TestChatDeleted(t *testing.T) {
+	w, ctx := newWorld(t, fileURL(t)), t.Context()
+	id := w.create(0)
+	w.deleted, w.dir.deleted = true, true
+	_, err := w.Get(ctx, by(alice), id, 0)
+	wantErr(t, err, call.ErrForbidden)
+	_, err = w.Create(ctx, by(alice), calls.CreateRequest{Chat: super})
+	wantErr(t, err, rpc.ErrPeerID)
+	w.reopen()
+	eventually(t, func() string {
+		if n, _, ok := w.OfChat(super); ok {
+			return fmt.Sprintf("call %d goes on", n)
+		}
+		return ""
+	})
+	if got := kinds(w.pub.take()); !slices.Equal(got, []string{"call 1 state 3", "chat"}) {
+		t.Errorf("told %q", got)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 func (s *Service) Edit(ctx context.Context, c rpc.Caller, id call.ID, r call.EditRequest) (tg.UpdatesClass, error) {
 	return s.edit(ctx, c, id, func(ctx context.Context, l *live, a call.Actor) (tg.UpdatesClass, error) {
 		if user, ok := l.c.UserOf(r.Target); ok && user != c.User && a.Rights.ManageCall && r.Muted != nil {
-			target, err := s.actor(ctx, rpc.Caller{User: user}, l.chat)
+			target, err := l.actor(ctx, rpc.Caller{User: user})
 			if err != nil {
 				return nil, err
 			}

@@ -54,7 +54,7 @@ func (s *Service) Participants(ctx context.Context, c rpc.Caller, id call.ID, r 
 
 func (s *Service) view(ctx context.Context, c rpc.Caller, id call.ID, page func(l *live) (call.Page, error)) (View, error) {
 	return do(ctx, s, id, func(ctx context.Context, l *live) (View, error) {
-		a, err := s.actor(ctx, c, l.chat)
+		a, err := l.actor(ctx, c)
 		if err != nil {
 			return View{}, err
 		}

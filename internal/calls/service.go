@@ -102,7 +102,7 @@ type Service struct {
 	cfg   Config
 	links Links // set by Connect before Open, then immutable
 
-	ctx     context.Context //nolint:containedctx // ends the loops
+	ctx     context.Context // its end stops the loops
 	cancel  context.CancelFunc
 	running sync.WaitGroup // watchers of calls
 	births  *loop.Loop
@@ -128,7 +128,8 @@ func New(cfg Config) *Service {
 // Connect gives the service its links to others.
 func (s *Service) Connect(l Links) { s.links = l }
 
-// Open loads the calls that have not ended and starts their loops.
+// Open loads the calls that have not ended and starts their loops. Calls whose
+// chat was deleted right before a crash end now.
 func (s *Service) Open(ctx context.Context) error {
 	records, last, err := s.cfg.Store.LoadCalls(ctx)
 	if err != nil {
@@ -136,10 +137,14 @@ func (s *Service) Open(ctx context.Context) error {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.last = last
+	s.births = loop.Start(s.ctx)
 	for _, r := range records {
 		s.enter(s.begin(call.Load(r)))
+		_, err = s.actor(ctx, rpc.Caller{User: r.Creator}, r.Chat)
+		if errors.Is(err, rpc.ErrPeerID) {
+			s.ChatGone(r.Chat)
+		}
 	}
-	s.births = loop.Start(s.ctx)
 	return nil
 }
 
@@ -254,13 +259,26 @@ func do[T any](ctx context.Context, s *Service, id call.ID, f func(ctx context.C
 	return f(ctx, &live{s: s, id: id, chat: r.Chat, c: call.Load(r)})
 }
 
-// actor returns the caller with its rights in the chat.
+// actor returns the caller with its rights in the chat; rpc.ErrPeerID when
+// there is no such chat.
 func (s *Service) actor(ctx context.Context, c rpc.Caller, chat peer.ID) (call.Actor, error) {
 	rights, err := s.links.Directory.Rights(ctx, c.User, chat)
-	if err != nil {
-		return call.Actor{}, fmt.Errorf("load rights in %s: %w", chat, err)
+	if err == nil {
+		return call.Actor{User: c.User, Rights: rights}, nil
 	}
-	return call.Actor{User: c.User, Rights: rights}, nil
+	if _, meant := rpc.Visible(err); meant {
+		return call.Actor{}, rpc.ErrPeerID
+	}
+	return call.Actor{}, fmt.Errorf("load rights in %s: %w", chat, err)
+}
+
+// actor returns the caller with its rights in the call's chat.
+func (l *live) actor(ctx context.Context, c rpc.Caller) (call.Actor, error) {
+	a, err := l.s.actor(ctx, c, l.chat)
+	if errors.Is(err, rpc.ErrPeerID) { // deleted; the call ends or has ended
+		return a, call.ErrForbidden
+	}
+	return a, err
 }
 
 // input returns the reference to a call that objects carry.

@@ -42,12 +42,13 @@ func by(user int64) rpc.Caller { return rpc.Caller{User: user} }
 
 // world is a Service over a real database.
 type world struct {
-	t     *testing.T
-	url   string
-	db    *store.DB
-	dir   *directory
-	pub   *publisher
-	media *media
+	t       *testing.T
+	deleted bool // no chat exists any more
+	url     string
+	db      *store.DB
+	dir     *directory
+	pub     *publisher
+	media   *media
 	*calls.Service
 }
 
@@ -72,7 +73,7 @@ func (w *world) open() {
 // serve starts a service over any store.
 func (w *world) serve(st calls.Store) {
 	w.t.Helper()
-	w.dir, w.media = &directory{}, &media{}
+	w.dir, w.media = &directory{deleted: w.deleted}, &media{}
 	w.Service = calls.New(calls.Config{Store: st, Hasher: peer.NewHasher(make([]byte, 16)), Log: slog.New(slog.DiscardHandler)})
 	w.pub = &publisher{t: w.t, s: w.Service, versions: map[call.ID]int{}}
 	w.Connect(calls.Links{Directory: w.dir, Publisher: w.pub, Media: w.media})
@@ -350,12 +351,13 @@ type directory struct {
 	mu       sync.Mutex
 	defaults map[int64]peer.ID
 	gone     map[int64]bool // left the chats
+	deleted  bool
 }
 
 func (d *directory) Rights(_ context.Context, user int64, chat peer.ID) (peer.Rights, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if chat != super && chat != channel {
+	if d.deleted || chat != super && chat != channel {
 		return peer.Rights{}, rpc.ErrPeerID
 	}
 	r := peer.Rights{Member: user < guest && !d.gone[user], CanRead: true, Public: true, Banned: user == bot, Broadcast: chat == channel}
