@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"parley/internal/event"
 	"parley/internal/peer"
 	"parley/internal/rpc"
+	"parley/internal/tg"
 )
 
 // User is a person or a bot.
@@ -62,39 +64,57 @@ func (s *Service) user(ctx context.Context, id int64) (User, error) {
 
 // UpdateProfile changes the caller's own names and about; nil leaves one as it is.
 func (s *Service) UpdateProfile(ctx context.Context, c rpc.Caller, first, last, about *string) error {
-	u, err := s.user(ctx, c.User)
-	if err != nil {
-		return err
-	}
-	if first != nil {
-		if u.FirstName = clean(*first, maxName); u.FirstName == "" {
-			return errFirstName
+	return s.rename(ctx, c, func(ctx context.Context, u *User) error {
+		if first != nil {
+			if u.FirstName = clean(*first, maxName); u.FirstName == "" {
+				return errFirstName
+			}
 		}
-	}
-	if last != nil {
-		u.LastName = clean(*last, maxName)
-	}
-	if about != nil {
-		if len([]rune(*about)) > maxAbout {
-			return errAboutLong
+		if last != nil {
+			u.LastName = clean(*last, maxName)
 		}
-		u.About = strings.TrimSpace(*about)
-	}
-	defer s.userCache.drop(u.ID)
-	if err := s.store.SaveProfile(ctx, u); err != nil {
-		return fmt.Errorf("save profile: %w", err)
-	}
-	return nil
+		if about != nil {
+			if len([]rune(*about)) > maxAbout {
+				return errAboutLong
+			}
+			u.About = clean(*about, maxAbout)
+		}
+		if err := s.store.SaveProfile(ctx, *u); err != nil {
+			return fmt.Errorf("save profile: %w", err)
+		}
+		return nil
+	})
 }
 
 // SetUsername gives the caller a username, or takes it away.
 func (s *Service) SetUsername(ctx context.Context, c rpc.Caller, name string) error {
-	u, err := s.user(ctx, c.User)
-	if err != nil {
-		return err
-	}
-	defer s.userCache.drop(u.ID)
-	return s.setName(ctx, peer.OfUser(u.ID), u.Username, name)
+	return s.rename(ctx, c, func(ctx context.Context, u *User) error {
+		if err := s.setName(ctx, peer.OfUser(u.ID), u.Username, name); err != nil {
+			return err
+		}
+		u.Username = name
+		return nil
+	})
+}
+
+// rename changes what the caller is called and tells their other sessions.
+func (s *Service) rename(ctx context.Context, c rpc.Caller, change func(ctx context.Context, u *User) error) error {
+	_, err := s.links.Publisher.Publish(ctx, c, func(ctx context.Context) ([]event.Event, error) {
+		u, err := s.user(ctx, c.User)
+		if err != nil {
+			return nil, err
+		}
+		defer s.userCache.drop(u.ID)
+		if err := change(ctx, &u); err != nil {
+			return nil, err
+		}
+		update := &tg.UpdateUserName{UserID: u.ID, FirstName: u.FirstName, LastName: u.LastName}
+		if u.Username != "" {
+			update.Usernames = []tg.Username{{Editable: true, Active: true, Username: u.Username}}
+		}
+		return []event.Event{event.Raw{User: u.ID, Update: update}}, nil
+	})
+	return err
 }
 
 // clean trims s and cuts it to n characters; what is no text becomes "".
