@@ -57,6 +57,7 @@ type conn struct {
 type stream struct {
 	ssrc   uint32
 	video  bool
+	repair bool    // RTX of another stream
 	source *source // of audio
 	window srtp.Window
 	stats  reception

@@ -63,7 +63,7 @@ func (sh *shard) arrived(c *conn, st *stream, seq uint16) {
 		c.arrivals = new(rtcp.Arrivals)
 	}
 	c.arrivals.Note(seq, sh.now)
-	if st.video || c.media == 0 {
+	if st.video && !st.repair || c.media == 0 {
 		c.media = st.ssrc
 	}
 	if !c.queued {

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,7 +42,6 @@ type session struct {
 	remote  atomic.Pointer[netip.AddrPort]
 	cancel  context.CancelFunc
 	quiet   logging.LoggerFactory
-	once    sync.Once
 }
 
 // push hands a record over; it is dropped when too many wait.
@@ -129,7 +127,6 @@ func (s *Server) dtls(ss *session, sums [][sha256.Size]byte, active bool) (*dtls
 	common := []dtls.Option{
 		dtls.WithCertificates(s.cert),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
-		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithInsecureSkipVerify(true), // the announced hash is what counts
 		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error { return verify(raw, sums) }),
 		dtls.WithFlightInterval(flightEvery),

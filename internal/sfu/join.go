@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/internal/calls"
 	"parley/internal/colibri"
@@ -64,9 +65,19 @@ func newConn(j calls.MediaJoin) (*conn, string, error) {
 		return nil, "", errStreams
 	}
 	for i, ssrc := range sources {
-		c.streams = append(c.streams, stream{ssrc: uint32(ssrc), video: i > 0 || !j.Payload.HasSSRC})
+		c.streams = append(c.streams, stream{
+			ssrc: uint32(ssrc), video: i > 0 || !j.Payload.HasSSRC, repair: repairs(j.Payload.Groups, ssrc),
+		})
 	}
 	return c, pwd, nil
+}
+
+// repairs tells whether an SSRC is the second of a FID group: its packets only
+// repeat those of the first.
+func repairs(groups []colibri.SourceGroup, ssrc int32) bool {
+	return slices.ContainsFunc(groups, func(g colibri.SourceGroup) bool {
+		return g.Semantics == "FID" && slices.Contains(g.Sources[1:], ssrc)
+	})
 }
 
 // join puts a new connection into its room.

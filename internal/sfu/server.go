@@ -65,6 +65,7 @@ type Server struct {
 
 	ctx    context.Context // of the handshakes
 	cancel context.CancelFunc
+	detach func() bool    // from the context of Start
 	work   sync.WaitGroup // handshakes, data channels and the notifier
 	closed atomic.Bool
 }
@@ -99,7 +100,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s.work.Go(s.events.run)
 	s.shard = newShard(s)
 	go s.shard.run()
-	context.AfterFunc(ctx, s.stop)
+	s.detach = context.AfterFunc(ctx, s.stop)
 	return s, nil
 }
 
@@ -108,6 +109,7 @@ func (s *Server) Addr() netip.AddrPort { return s.socket.LocalAddr() }
 
 // Close ends all connections and stops the server.
 func (s *Server) Close() {
+	s.detach()
 	s.stop()
 	<-s.shard.done
 }

@@ -15,6 +15,10 @@ const (
 	tickEvery   = 100 * time.Millisecond // feedback and selection
 	perSecond   = int(time.Second / tickEvery)
 	scratchSize = 2048
+
+	// A socket that only fails is given time, and costs no processor.
+	failuresInRow = 100
+	failurePause  = 10 * time.Millisecond
 )
 
 // shard owns the connections of the socket and everything packets touch. All
@@ -94,6 +98,7 @@ func (sh *shard) do(ctx context.Context, f func()) error {
 // wake-up gets lost.
 func (sh *shard) run() {
 	defer close(sh.done)
+	failures := 0
 	for rearm := true; !sh.stopped; {
 		if rearm {
 			sh.socket.SetDeadline(sh.deadline())
@@ -112,8 +117,12 @@ func (sh *shard) run() {
 				return
 			}
 			sh.count.ReadErrors++
+			if failures++; failures >= failuresInRow {
+				time.Sleep(failurePause)
+			}
 			continue
 		}
+		failures = 0
 		for _, d := range sh.slots[:n] {
 			sh.receive(d)
 		}

@@ -1,0 +1,72 @@
+package sfu
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+func TestCandidates(t *testing.T) {
+	six, four := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("203.0.113.1")
+	for name, tt := range map[string]struct {
+		bound  string
+		public []netip.Addr
+		want   []string
+	}{
+		"own address":       {"127.0.0.1:5", nil, []string{"127.0.0.1:5"}},
+		"public addresses":  {"[::]:5", []netip.Addr{six, four}, []string{"[2001:db8::1]:5", "203.0.113.1:5"}},
+		"socket is IPv4":    {"0.0.0.0:5", []netip.Addr{six, four}, []string{"203.0.113.1:5"}},
+		"mapped is IPv4":    {"0.0.0.0:5", []netip.Addr{netip.MustParseAddr("::ffff:203.0.113.1")}, []string{"203.0.113.1:5"}},
+		"public before own": {"127.0.0.1:5", []netip.Addr{four}, []string{"203.0.113.1:5"}},
+	} {
+		got, err := candidates(netip.MustParseAddrPort(tt.bound), tt.public)
+		var want []netip.AddrPort
+		for _, w := range tt.want {
+			want = append(want, netip.MustParseAddrPort(w))
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
+		}
+	}
+	if got, err := candidates(netip.MustParseAddrPort("[::]:5"), nil); err != nil || len(got) == 0 {
+		t.Errorf("machine's own: %v, %v", got, err)
+	}
+}
+
+func TestStartRefuses(t *testing.T) {
+	s, _ := start(t)
+	for _, listen := range []string{s.Addr().String(), "nowhere", "203.0.113.1:0"} {
+		if other, err := Start(t.Context(), Config{Listen: listen}); err == nil {
+			other.Close()
+			t.Errorf("started on %q", listen)
+		}
+	}
+}
+
+// TestContextEnds stops a server by its context alone.
+func TestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := Start(ctx, Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-s.shard.done
+	s.Close()
+	s.Gate(1, 1, true, true) // nothing happens
+	s.Leave(1, 1)
+	s.End(1)
+}
+
+func TestJoinTwice(t *testing.T) {
+	s, _ := start(t)
+	c := join(t, s, options{conn: 101, ssrc: 10})
+	c.conn = 1
+	if _, err := s.Join(t.Context(), joinOf(c)); err == nil {
+		t.Error("the same connection joined twice")
+	}
+	if m := s.Metrics(); m.Joins != 1 || m.Conns != 1 || m.Rooms != 1 {
+		t.Errorf("metrics %+v", m)
+	}
+}
