@@ -158,7 +158,7 @@ func (x *exchanges) store(key *exchange.Key) error {
 	now := time.Now()
 	if key.Temp {
 		k := newAuthKey(key.ID, key.Value, key.Salt, x.srv.limits)
-		k.temp, k.expires = true, key.ExpiresAt
+		k.temp, k.expires, k.dc = true, key.ExpiresAt, key.DC
 		k.salts.until = now.Add(firstSaltTime)
 		if !x.srv.registry.addTemp(k) {
 			return errors.New("too many temporary keys")
@@ -167,7 +167,7 @@ func (x *exchanges) store(key *exchange.Key) error {
 	}
 	ctx, cancel := context.WithTimeout(x.srv.ctx, x.srv.limits.Request)
 	defer cancel()
-	err := x.srv.cfg.Keys.SaveKey(ctx, rpc.Key{ID: key.ID, Value: key.Value, Salt: key.Salt, Created: now})
+	err := x.srv.cfg.Keys.SaveKey(ctx, rpc.Key{ID: key.ID, Value: key.Value, Salt: key.Salt, DC: key.DC, Created: now})
 	if err != nil {
 		return fmt.Errorf("save key: %w", err)
 	}

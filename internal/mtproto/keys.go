@@ -26,6 +26,7 @@ type authKey struct {
 	value   crypto.Key    // immutable
 	temp    bool          // immutable
 	expires time.Time     // immutable, of a temporary key
+	dc      int           // immutable: the data centre the client dialled, 0 if unknown
 	limiter *rate.Limiter // immutable
 	salts   salts
 
@@ -51,6 +52,7 @@ func newAuthKey(id int64, value [256]byte, salt int64, limits Limits) *authKey {
 // newPermKey returns a stored key.
 func newPermKey(key rpc.Key, limits Limits) *authKey {
 	k := newAuthKey(key.ID, key.Value, key.Salt, limits)
+	k.dc = key.DC
 	k.layer.Store(int32(key.Layer))
 	k.salts.until = key.Created.Add(firstSaltTime)
 	return k

@@ -12,6 +12,7 @@ import (
 	"github.com/gotd/td/bin"
 
 	"parley/internal/rpc"
+	"parley/internal/transport"
 )
 
 // Queries that a temporary key may make before it is bound, and those that are
@@ -107,6 +108,9 @@ func (s *session) begin(m incoming, w call, perm *authKey) {
 	}
 	if !w.quiet {
 		rs.WantUpdates()
+	}
+	if w.device != "" {
+		rs.SetDevice(w.device)
 	}
 	limiter := s.key.limiter
 	if perm != nil {
@@ -273,7 +277,10 @@ func (s *session) queueAnswer(id int64, body []byte, hasFailed bool) (full bool,
 // answerBody returns the rpc_result with a result or an error.
 func (s *session) answerBody(id int64, result []byte, err error) []byte {
 	if err == nil {
-		return resultBody(id, deflate(result))
+		if result = deflate(result); len(result) <= maxMessage {
+			return resultBody(id, result)
+		}
+		err = fmt.Errorf("send result of %d bytes: %w", len(result), transport.ErrTooLarge)
 	}
 	s.srv.stats.failed.Add(1)
 	visible, meant := rpc.Visible(err)

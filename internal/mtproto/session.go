@@ -62,6 +62,10 @@ func (s *session) receive(c *conn, outer incoming, parts []incoming) (arrival, e
 		s.mu.Unlock()
 		return arrival{}, errGone
 	}
+	if s.doomed { // the client will ask a session that has a future
+		s.mu.Unlock()
+		return arrival{}, nil
+	}
 	a := admission{s: s}
 	code := a.admit(outer, parts)
 	s.mu.Unlock()
@@ -144,9 +148,13 @@ func (s *session) detach(c *conn) {
 	if next != nil && next != was {
 		s.out.resendAll(s.sentBefore(next, now), now)
 	}
+	over := s.over()
 	s.mu.Unlock()
 	if next != nil && next != was {
 		next.post(s, nil)
+	}
+	if over {
+		s.srv.begin(func() { s.srv.drop(s, "key dropped") })
 	}
 }
 
@@ -252,6 +260,10 @@ func (s *session) push(body rpc.Body) {
 		s.srv.cfg.Log.Error("update not encoded", "session", rs.ID, "err", err)
 		return
 	}
+	if len(b) > maxMessage {
+		s.srv.cfg.Log.Error("update too large", "session", rs.ID, "bytes", len(b))
+		return
+	}
 	if len(b) == 0 {
 		return // nothing of it exists in that layer
 	}
@@ -281,6 +293,7 @@ func (s *session) identity(perm *authKey) *rpc.Session {
 			s.past = append(s.past, s.rpc)
 		}
 		s.rpc = rpc.NewSession(key, s.push)
+		s.rpc.DC = s.key.dc
 	}
 	if s.layer == 0 {
 		s.layer = inherited

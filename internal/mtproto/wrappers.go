@@ -45,10 +45,11 @@ var (
 
 // call is a query without its wrappers.
 type call struct {
-	query []byte
-	layer int     // declared with it, 0 if none
-	quiet bool    // in invokeWithoutUpdates
-	after []int64 // messages to be answered first
+	query  []byte
+	layer  int     // declared with it, 0 if none
+	quiet  bool    // in invokeWithoutUpdates
+	after  []int64 // messages to be answered first
+	device string  // what the client calls itself, "" if it did not say
 }
 
 // unwrap takes the wrappers off a message. What it finds out before an error
@@ -102,7 +103,10 @@ func (c *call) takeWrapper(id uint32, b *bin.Buffer) (bool, error) {
 
 // wrappers reads what stands between a wrapper's id and its query.
 var wrappers = map[uint32]func(*call, *bin.Buffer) error{
-	idInitConnection: func(_ *call, b *bin.Buffer) error { return skipClient(b) },
+	idInitConnection: func(c *call, b *bin.Buffer) (err error) {
+		c.device, err = readClient(b)
+		return err
+	},
 	idWithLayer: func(c *call, b *bin.Buffer) (err error) {
 		c.layer, err = b.Int()
 		if err == nil && c.layer <= 0 {
@@ -171,31 +175,35 @@ func skipString(b *bin.Buffer) error {
 	return nil
 }
 
-// skipClient skips what initConnection says about the client:
+// readClient returns the device model of what initConnection says about the
+// client, and skips the rest:
 //
 //	initConnection#c1cd5ea9 {X:Type} flags:# api_id:int device_model:string system_version:string
 //	app_version:string system_lang_code:string lang_pack:string lang_code:string
 //	proxy:flags.0?InputClientProxy params:flags.1?JSONValue query:!X = X;
-func skipClient(b *bin.Buffer) error {
+func readClient(b *bin.Buffer) (device string, err error) {
 	flags, err := b.Uint32()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if _, err = b.Int(); err != nil {
-		return err
+		return "", err
 	}
-	if err = skipStrings(b, 6); err != nil {
-		return err
+	if device, err = b.String(); err != nil {
+		return "", err
+	}
+	if err = skipStrings(b, 5); err != nil {
+		return "", err
 	}
 	if flags&1 != 0 {
 		if err = skipProxy(b); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if flags&2 != 0 {
-		return skipJSON(b, maxJSONDepth)
+		err = skipJSON(b, maxJSONDepth)
 	}
-	return nil
+	return device, err
 }
 
 func skipProxy(b *bin.Buffer) error {
