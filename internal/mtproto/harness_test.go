@@ -65,9 +65,10 @@ func (m *memKeys) DeleteKey(_ context.Context, id int64) error {
 func (m *memKeys) SetKeyLayer(_ context.Context, id int64, layer int) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k := m.keys[id]
-	k.Layer = layer
-	m.keys[id] = k
+	if k, ok := m.keys[id]; ok {
+		k.Layer = layer
+		m.keys[id] = k
+	}
 	return nil
 }
 

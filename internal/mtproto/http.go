@@ -21,6 +21,11 @@ import (
 // endpoint knows no cookies.
 func (s *Server) WebSocket() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.join() {
+			http.Error(w, "closing", http.StatusServiceUnavailable)
+			return
+		}
+		defer s.work.Done()
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 			Subprotocols: []string{"binary"}, InsecureSkipVerify: true, // any origin
 			CompressionMode: websocket.CompressionDisabled,

@@ -1,6 +1,10 @@
 package mtproto
 
-import "time"
+import (
+	"time"
+
+	"parley/internal/transport"
+)
 
 // Limits bounds what clients can make the server hold or do.
 type Limits struct {
@@ -81,6 +85,7 @@ const (
 	maxContainer = 1024 // messages in a container
 	maxIDs       = 8192 // ids in an acknowledgment or a state request
 	maxInflated  = 1 << 20
+	maxMessage   = transport.MaxWrite - 256<<10 // of the server, with room for what goes with it
 	maxWrappers  = 16
 	maxAfter     = 64 // messages one request may wait for
 

@@ -149,6 +149,18 @@ func (s *Server) leave(c *conn) {
 	s.work.Done()
 }
 
+// join counts the caller among the work that Close waits for, unless the
+// server is closed; s.work.Done ends it.
+func (s *Server) join() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.work.Add(1)
+	return true
+}
+
 // begin starts f in a goroutine that Close waits for, unless the server is closed.
 func (s *Server) begin(f func()) bool {
 	s.mu.Lock()
