@@ -194,7 +194,7 @@ type GlobalPrivacySettings struct {
 	HideReadMarks                    bool   `json:"hide_read_marks,omitempty"`
 	NewNoncontactPeersRequirePremium bool   `json:"new_noncontact_peers_require_premium,omitempty"`
 	DisplayGiftsButton               bool   `json:"display_gifts_button,omitempty"`
-	NoncontactPeersPaidStars         *int64 `json:"noncontact_peers_paid_stars"`
+	NoncontactPeersPaidStars         *int64 `json:"noncontact_peers_paid_stars,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -254,13 +254,13 @@ func (o *GlobalPrivacySettings) decode(d *tl.Decoder, layer int) {
 // sound:flags.3?NotificationSound stories_muted:flags.6?Bool stories_hide_sender:flags.7?Bool
 // stories_sound:flags.8?NotificationSound = InputPeerNotifySettings
 type InputPeerNotifySettings struct {
-	ShowPreviews      *bool                  `json:"show_previews"`
-	Silent            *bool                  `json:"silent"`
-	MuteUntil         *int                   `json:"mute_until"`
-	Sound             NotificationSoundClass `json:"sound"`
-	StoriesMuted      *bool                  `json:"stories_muted"`
-	StoriesHideSender *bool                  `json:"stories_hide_sender"`
-	StoriesSound      NotificationSoundClass `json:"stories_sound"`
+	ShowPreviews      *bool                  `json:"show_previews,omitempty"`
+	Silent            *bool                  `json:"silent,omitempty"`
+	MuteUntil         *int                   `json:"mute_until,omitempty"`
+	Sound             NotificationSoundClass `json:"sound,omitempty"`
+	StoriesMuted      *bool                  `json:"stories_muted,omitempty"`
+	StoriesHideSender *bool                  `json:"stories_hide_sender,omitempty"`
+	StoriesSound      NotificationSoundClass `json:"stories_sound,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -862,17 +862,17 @@ func (o *NotificationSoundRingtone) decode(d *tl.Decoder, _ int) {
 // stories_ios_sound:flags.8?NotificationSound stories_android_sound:flags.9?NotificationSound
 // stories_other_sound:flags.10?NotificationSound = PeerNotifySettings
 type PeerNotifySettings struct {
-	ShowPreviews        *bool                  `json:"show_previews"`
-	Silent              *bool                  `json:"silent"`
-	MuteUntil           *int                   `json:"mute_until"`
-	IosSound            NotificationSoundClass `json:"ios_sound"`
-	AndroidSound        NotificationSoundClass `json:"android_sound"`
-	OtherSound          NotificationSoundClass `json:"other_sound"`
-	StoriesMuted        *bool                  `json:"stories_muted"`
-	StoriesHideSender   *bool                  `json:"stories_hide_sender"`
-	StoriesIosSound     NotificationSoundClass `json:"stories_ios_sound"`
-	StoriesAndroidSound NotificationSoundClass `json:"stories_android_sound"`
-	StoriesOtherSound   NotificationSoundClass `json:"stories_other_sound"`
+	ShowPreviews        *bool                  `json:"show_previews,omitempty"`
+	Silent              *bool                  `json:"silent,omitempty"`
+	MuteUntil           *int                   `json:"mute_until,omitempty"`
+	IosSound            NotificationSoundClass `json:"ios_sound,omitempty"`
+	AndroidSound        NotificationSoundClass `json:"android_sound,omitempty"`
+	OtherSound          NotificationSoundClass `json:"other_sound,omitempty"`
+	StoriesMuted        *bool                  `json:"stories_muted,omitempty"`
+	StoriesHideSender   *bool                  `json:"stories_hide_sender,omitempty"`
+	StoriesIosSound     NotificationSoundClass `json:"stories_ios_sound,omitempty"`
+	StoriesAndroidSound NotificationSoundClass `json:"stories_android_sound,omitempty"`
+	StoriesOtherSound   NotificationSoundClass `json:"stories_other_sound,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -995,16 +995,16 @@ type PeerSettings struct {
 	RequestChatBroadcast   bool    `json:"request_chat_broadcast,omitempty"`
 	BusinessBotPaused      bool    `json:"business_bot_paused,omitempty"`
 	BusinessBotCanReply    bool    `json:"business_bot_can_reply,omitempty"`
-	GeoDistance            *int    `json:"geo_distance"`
-	RequestChatTitle       *string `json:"request_chat_title"`
-	RequestChatDate        *int    `json:"request_chat_date"`
-	BusinessBotID          *int64  `json:"business_bot_id"`
-	BusinessBotManageURL   *string `json:"business_bot_manage_url"`
-	ChargePaidMessageStars *int64  `json:"charge_paid_message_stars"`
-	RegistrationMonth      *string `json:"registration_month"`
-	PhoneCountry           *string `json:"phone_country"`
-	NameChangeDate         *int    `json:"name_change_date"`
-	PhotoChangeDate        *int    `json:"photo_change_date"`
+	GeoDistance            *int    `json:"geo_distance,omitempty"`
+	RequestChatTitle       *string `json:"request_chat_title,omitempty"`
+	RequestChatDate        *int    `json:"request_chat_date,omitempty"`
+	BusinessBotID          *int64  `json:"business_bot_id,omitempty"`
+	BusinessBotManageURL   *string `json:"business_bot_manage_url,omitempty"`
+	ChargePaidMessageStars *int64  `json:"charge_paid_message_stars,omitempty"`
+	RegistrationMonth      *string `json:"registration_month,omitempty"`
+	PhoneCountry           *string `json:"phone_country,omitempty"`
+	NameChangeDate         *int    `json:"name_change_date,omitempty"`
+	PhotoChangeDate        *int    `json:"photo_change_date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1580,9 +1580,9 @@ func (o *ReactionNotificationsFromAll) decode(_ *tl.Decoder, _ int) {
 // stories_notify_from:flags.1?ReactionNotificationsFrom poll_votes_notify_from:flags.2?ReactionNotificationsFrom
 // sound:NotificationSound show_previews:Bool = ReactionsNotifySettings
 type ReactionsNotifySettings struct {
-	MessagesNotifyFrom  ReactionNotificationsFromClass `json:"messages_notify_from"`
-	StoriesNotifyFrom   ReactionNotificationsFromClass `json:"stories_notify_from"`
-	PollVotesNotifyFrom ReactionNotificationsFromClass `json:"poll_votes_notify_from"`
+	MessagesNotifyFrom  ReactionNotificationsFromClass `json:"messages_notify_from,omitempty"`
+	StoriesNotifyFrom   ReactionNotificationsFromClass `json:"stories_notify_from,omitempty"`
+	PollVotesNotifyFrom ReactionNotificationsFromClass `json:"poll_votes_notify_from,omitempty"`
 	Sound               NotificationSoundClass         `json:"sound"`
 	ShowPreviews        bool                           `json:"show_previews"`
 }
@@ -2367,9 +2367,9 @@ func (o *AccountUpdateNotifySettingsRequest) decode(d *tl.Decoder, _ int) {
 // account.updateProfile#78515775 flags:# first_name:flags.0?string last_name:flags.1?string about:flags.2?string
 // = User
 type AccountUpdateProfileRequest struct {
-	FirstName *string `json:"first_name"`
-	LastName  *string `json:"last_name"`
-	About     *string `json:"about"`
+	FirstName *string `json:"first_name,omitempty"`
+	LastName  *string `json:"last_name,omitempty"`
+	About     *string `json:"about,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2880,7 +2880,7 @@ func (o *AccountGetContactSignUpNotificationRequest) decode(_ *tl.Decoder, _ int
 type AccountGetNotifyExceptionsRequest struct {
 	CompareSound   bool                 `json:"compare_sound,omitempty"`
 	CompareStories bool                 `json:"compare_stories,omitempty"`
-	Peer           InputNotifyPeerClass `json:"peer"`
+	Peer           InputNotifyPeerClass `json:"peer,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

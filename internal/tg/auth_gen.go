@@ -165,9 +165,9 @@ type CodeSettings struct {
 	AllowMissedCall bool     `json:"allow_missed_call,omitempty"`
 	AllowFirebase   bool     `json:"allow_firebase,omitempty"`
 	UnknownNumber   bool     `json:"unknown_number,omitempty"`
-	LogoutTokens    [][]byte `json:"logout_tokens"`
-	Token           *string  `json:"token"`
-	AppSandbox      *bool    `json:"app_sandbox"`
+	LogoutTokens    [][]byte `json:"logout_tokens,omitempty"`
+	Token           *string  `json:"token,omitempty"`
+	AppSandbox      *bool    `json:"app_sandbox,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -552,16 +552,16 @@ type AccountPassword struct {
 	HasRecovery             bool                       `json:"has_recovery,omitempty"`
 	HasSecureValues         bool                       `json:"has_secure_values,omitempty"`
 	HasPassword             bool                       `json:"has_password,omitempty"`
-	CurrentAlgo             PasswordKdfAlgoClass       `json:"current_algo"`
-	SRPB                    []byte                     `json:"srp_B"`
-	SRPID                   *int64                     `json:"srp_id"`
-	Hint                    *string                    `json:"hint"`
-	EmailUnconfirmedPattern *string                    `json:"email_unconfirmed_pattern"`
+	CurrentAlgo             PasswordKdfAlgoClass       `json:"current_algo,omitempty"`
+	SRPB                    []byte                     `json:"srp_B,omitempty"`
+	SRPID                   *int64                     `json:"srp_id,omitempty"`
+	Hint                    *string                    `json:"hint,omitempty"`
+	EmailUnconfirmedPattern *string                    `json:"email_unconfirmed_pattern,omitempty"`
 	NewAlgo                 PasswordKdfAlgoClass       `json:"new_algo"`
 	NewSecureAlgo           SecurePasswordKdfAlgoClass `json:"new_secure_algo"`
 	SecureRandom            []byte                     `json:"secure_random"`
-	PendingResetDate        *int                       `json:"pending_reset_date"`
-	LoginEmailPattern       *string                    `json:"login_email_pattern"`
+	PendingResetDate        *int                       `json:"pending_reset_date,omitempty"`
+	LoginEmailPattern       *string                    `json:"login_email_pattern,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -584,10 +584,9 @@ func (o *AccountPassword) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	flags := (tl.Bit(o.HasRecovery, 0) | tl.Bit(o.HasSecureValues, 1) | tl.Bit(o.HasPassword, 2) | tl.Bit(o.CurrentAlgo != nil, 2) | tl.Bit(o.SRPB != nil, 2) | tl.Bit(o.SRPID != nil, 2) | tl.Bit(o.Hint != nil, 3) | tl.Bit(o.EmailUnconfirmedPattern != nil, 4) | tl.Bit(o.PendingResetDate != nil, 5) | tl.Bit(o.LoginEmailPattern != nil, 6)) & flagsMask
-	flagsAt := b.Len()
 	b.PutID(flags)
 	if flags&(1<<2) != 0 {
-		putOptional(b, flagsAt, 1<<2, o.CurrentAlgo, layer)
+		putRequired(b, o.CurrentAlgo, emptyPasswordKdfAlgo, layer)
 	}
 	if flags&(1<<2) != 0 {
 		b.PutBytes(o.SRPB)
@@ -601,8 +600,8 @@ func (o *AccountPassword) Encode(b *tl.Buffer, layer int) error {
 	if flags&(1<<4) != 0 {
 		b.PutString(*o.EmailUnconfirmedPattern)
 	}
-	putRequired(b, o.NewAlgo, nil, layer)
-	putRequired(b, o.NewSecureAlgo, nil, layer)
+	putRequired(b, o.NewAlgo, emptyPasswordKdfAlgo, layer)
+	putRequired(b, o.NewSecureAlgo, emptySecurePasswordKdfAlgo, layer)
 	b.PutBytes(o.SecureRandom)
 	if flags&(1<<5) != 0 {
 		b.PutInt(*o.PendingResetDate)
@@ -650,9 +649,9 @@ func (o *AccountPassword) decode(d *tl.Decoder, layer int) {
 // tmp_sessions:flags.0?int future_auth_token:flags.2?bytes user:User = auth.Authorization
 type AuthAuthorization struct {
 	SetupPasswordRequired bool      `json:"setup_password_required,omitempty"`
-	OtherwiseReloginDays  *int      `json:"otherwise_relogin_days"`
-	TmpSessions           *int      `json:"tmp_sessions"`
-	FutureAuthToken       []byte    `json:"future_auth_token"`
+	OtherwiseReloginDays  *int      `json:"otherwise_relogin_days,omitempty"`
+	TmpSessions           *int      `json:"tmp_sessions,omitempty"`
+	FutureAuthToken       []byte    `json:"future_auth_token,omitempty"`
 	User                  UserClass `json:"user"`
 }
 
@@ -712,7 +711,7 @@ func (o *AuthAuthorization) decode(d *tl.Decoder, layer int) {
 // auth.authorizationSignUpRequired#44747e9a flags:# terms_of_service:flags.0?help.TermsOfService =
 // auth.Authorization
 type AuthAuthorizationSignUpRequired struct {
-	TermsOfService *HelpTermsOfService `json:"terms_of_service"`
+	TermsOfService *HelpTermsOfService `json:"terms_of_service,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -933,7 +932,7 @@ func (o *AuthExportedAuthorization) decode(d *tl.Decoder, layer int) {
 //
 // auth.loggedOut#c3a2835f flags:# future_auth_token:flags.0?bytes = auth.LoggedOut
 type AuthLoggedOut struct {
-	FutureAuthToken []byte `json:"future_auth_token"`
+	FutureAuthToken []byte `json:"future_auth_token,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1067,8 +1066,8 @@ func (o *AuthLoginTokenSuccess) decode(d *tl.Decoder, _ int) {
 type AuthSentCode struct {
 	Type          AuthSentCodeTypeClass `json:"type"`
 	PhoneCodeHash string                `json:"phone_code_hash"`
-	NextType      AuthCodeTypeClass     `json:"next_type"`
-	Timeout       *int                  `json:"timeout"`
+	NextType      AuthCodeTypeClass     `json:"next_type,omitempty"`
+	Timeout       *int                  `json:"timeout,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1240,7 +1239,7 @@ type HelpTermsOfService struct {
 	ID            DataJSON             `json:"id"`
 	Text          string               `json:"text"`
 	Entities      []MessageEntityClass `json:"entities"`
-	MinAgeConfirm *int                 `json:"min_age_confirm"`
+	MinAgeConfirm *int                 `json:"min_age_confirm,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1439,8 +1438,8 @@ func (o *AuthSignUpRequest) decode(d *tl.Decoder, layer int) {
 type AuthSignInRequest struct {
 	PhoneNumber       string                 `json:"phone_number"`
 	PhoneCodeHash     string                 `json:"phone_code_hash"`
-	PhoneCode         *string                `json:"phone_code"`
-	EmailVerification EmailVerificationClass `json:"email_verification"`
+	PhoneCode         *string                `json:"phone_code,omitempty"`
+	EmailVerification EmailVerificationClass `json:"email_verification,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1729,7 +1728,7 @@ func (o *AuthCheckPasswordRequest) decode(d *tl.Decoder, _ int) {
 type AuthResendCodeRequest struct {
 	PhoneNumber   string  `json:"phone_number"`
 	PhoneCodeHash string  `json:"phone_code_hash"`
-	Reason        *string `json:"reason"`
+	Reason        *string `json:"reason,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

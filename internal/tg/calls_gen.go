@@ -80,16 +80,16 @@ type GroupCall struct {
 	ID                       int64     `json:"id"`
 	AccessHash               int64     `json:"access_hash"`
 	ParticipantsCount        int       `json:"participants_count"`
-	Title                    *string   `json:"title"`
-	StreamDCID               *int      `json:"stream_dc_id"`
-	RecordStartDate          *int      `json:"record_start_date"`
-	ScheduleDate             *int      `json:"schedule_date"`
-	UnmutedVideoCount        *int      `json:"unmuted_video_count"`
+	Title                    *string   `json:"title,omitempty"`
+	StreamDCID               *int      `json:"stream_dc_id,omitempty"`
+	RecordStartDate          *int      `json:"record_start_date,omitempty"`
+	ScheduleDate             *int      `json:"schedule_date,omitempty"`
+	UnmutedVideoCount        *int      `json:"unmuted_video_count,omitempty"`
 	UnmutedVideoLimit        int       `json:"unmuted_video_limit"`
 	Version                  int       `json:"version"`
-	InviteLink               *string   `json:"invite_link"`
-	SendPaidMessagesStars    *int64    `json:"send_paid_messages_stars"`
-	DefaultSendAs            PeerClass `json:"default_send_as"`
+	InviteLink               *string   `json:"invite_link,omitempty"`
+	SendPaidMessagesStars    *int64    `json:"send_paid_messages_stars,omitempty"`
+	DefaultSendAs            PeerClass `json:"default_send_as,omitempty"`
 	Params                   *DataJSON `json:"-"`
 }
 
@@ -222,7 +222,7 @@ func (o *GroupCall) decode(d *tl.Decoder, layer int) {
 type GroupCallDonor struct {
 	Top    bool      `json:"top,omitempty"`
 	My     bool      `json:"my,omitempty"`
-	PeerID PeerClass `json:"peer_id"`
+	PeerID PeerClass `json:"peer_id,omitempty"`
 	Stars  int64     `json:"stars"`
 }
 
@@ -272,7 +272,7 @@ type GroupCallMessage struct {
 	FromID           PeerClass        `json:"from_id"`
 	Date             int              `json:"date"`
 	Message          TextWithEntities `json:"message"`
-	PaidMessageStars *int64           `json:"paid_message_stars"`
+	PaidMessageStars *int64           `json:"paid_message_stars,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -336,14 +336,14 @@ type GroupCallParticipant struct {
 	VideoJoined     bool                       `json:"video_joined,omitempty"`
 	Peer            PeerClass                  `json:"peer"`
 	Date            int                        `json:"date"`
-	ActiveDate      *int                       `json:"active_date"`
+	ActiveDate      *int                       `json:"active_date,omitempty"`
 	Source          int                        `json:"source"`
-	Volume          *int                       `json:"volume"`
-	About           *string                    `json:"about"`
-	RaiseHandRating *int64                     `json:"raise_hand_rating"`
-	Video           *GroupCallParticipantVideo `json:"video"`
-	Presentation    *GroupCallParticipantVideo `json:"presentation"`
-	PaidStarsTotal  *int64                     `json:"paid_stars_total"`
+	Volume          *int                       `json:"volume,omitempty"`
+	About           *string                    `json:"about,omitempty"`
+	RaiseHandRating *int64                     `json:"raise_hand_rating,omitempty"`
+	Video           *GroupCallParticipantVideo `json:"video,omitempty"`
+	Presentation    *GroupCallParticipantVideo `json:"presentation,omitempty"`
+	PaidStarsTotal  *int64                     `json:"paid_stars_total,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -446,7 +446,7 @@ type GroupCallParticipantVideo struct {
 	Paused       bool                                   `json:"paused,omitempty"`
 	Endpoint     string                                 `json:"endpoint"`
 	SourceGroups []GroupCallParticipantVideoSourceGroup `json:"source_groups"`
-	AudioSource  *int                                   `json:"audio_source"`
+	AudioSource  *int                                   `json:"audio_source,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1025,8 +1025,8 @@ type PhoneCreateGroupCallRequest struct {
 	RTMPStream   bool           `json:"rtmp_stream,omitempty"`
 	Peer         InputPeerClass `json:"peer"`
 	RandomID     int            `json:"random_id"`
-	Title        *string        `json:"title"`
-	ScheduleDate *int           `json:"schedule_date"`
+	Title        *string        `json:"title,omitempty"`
+	ScheduleDate *int           `json:"schedule_date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1077,9 +1077,9 @@ type PhoneJoinGroupCallRequest struct {
 	VideoStopped bool                `json:"video_stopped,omitempty"`
 	Call         InputGroupCallClass `json:"call"`
 	JoinAs       InputPeerClass      `json:"join_as"`
-	InviteHash   *string             `json:"invite_hash"`
-	PublicKey    *[32]byte           `json:"public_key"`
-	Block        []byte              `json:"block"`
+	InviteHash   *string             `json:"invite_hash,omitempty"`
+	PublicKey    *[32]byte           `json:"public_key,omitempty"`
+	Block        []byte              `json:"block,omitempty"`
 	Params       DataJSON            `json:"params"`
 }
 
@@ -1240,9 +1240,9 @@ func (o *PhoneDiscardGroupCallRequest) decode(d *tl.Decoder, _ int) {
 type PhoneToggleGroupCallSettingsRequest struct {
 	ResetInviteHash       bool                `json:"reset_invite_hash,omitempty"`
 	Call                  InputGroupCallClass `json:"call"`
-	JoinMuted             *bool               `json:"join_muted"`
-	MessagesEnabled       *bool               `json:"messages_enabled"`
-	SendPaidMessagesStars *int64              `json:"send_paid_messages_stars"`
+	JoinMuted             *bool               `json:"join_muted,omitempty"`
+	MessagesEnabled       *bool               `json:"messages_enabled,omitempty"`
+	SendPaidMessagesStars *int64              `json:"send_paid_messages_stars,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1436,8 +1436,8 @@ type PhoneToggleGroupCallRecordRequest struct {
 	Start         bool                `json:"start,omitempty"`
 	Video         bool                `json:"video,omitempty"`
 	Call          InputGroupCallClass `json:"call"`
-	Title         *string             `json:"title"`
-	VideoPortrait *bool               `json:"video_portrait"`
+	Title         *string             `json:"title,omitempty"`
+	VideoPortrait *bool               `json:"video_portrait,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1490,12 +1490,12 @@ func (o *PhoneToggleGroupCallRecordRequest) decode(d *tl.Decoder, layer int) {
 type PhoneEditGroupCallParticipantRequest struct {
 	Call               InputGroupCallClass `json:"call"`
 	Participant        InputPeerClass      `json:"participant"`
-	Muted              *bool               `json:"muted"`
-	Volume             *int                `json:"volume"`
-	RaiseHand          *bool               `json:"raise_hand"`
-	VideoStopped       *bool               `json:"video_stopped"`
-	VideoPaused        *bool               `json:"video_paused"`
-	PresentationPaused *bool               `json:"presentation_paused"`
+	Muted              *bool               `json:"muted,omitempty"`
+	Volume             *int                `json:"volume,omitempty"`
+	RaiseHand          *bool               `json:"raise_hand,omitempty"`
+	VideoStopped       *bool               `json:"video_stopped,omitempty"`
+	VideoPaused        *bool               `json:"video_paused,omitempty"`
+	PresentationPaused *bool               `json:"presentation_paused,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1916,9 +1916,9 @@ type PhoneCreateConferenceCallRequest struct {
 	VideoStopped bool      `json:"video_stopped,omitempty"`
 	Join         bool      `json:"join,omitempty"`
 	RandomID     int       `json:"random_id"`
-	PublicKey    *[32]byte `json:"public_key"`
-	Block        []byte    `json:"block"`
-	Params       *DataJSON `json:"params"`
+	PublicKey    *[32]byte `json:"public_key,omitempty"`
+	Block        []byte    `json:"block,omitempty"`
+	Params       *DataJSON `json:"params,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2181,8 +2181,8 @@ type PhoneSendGroupCallMessageRequest struct {
 	Call           InputGroupCallClass `json:"call"`
 	RandomID       int64               `json:"random_id"`
 	Message        TextWithEntities    `json:"message"`
-	AllowPaidStars *int64              `json:"allow_paid_stars"`
-	SendAs         InputPeerClass      `json:"send_as"`
+	AllowPaidStars *int64              `json:"allow_paid_stars,omitempty"`
+	SendAs         InputPeerClass      `json:"send_as,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

@@ -112,8 +112,8 @@ type MessagesChatsClass interface {
 type ChannelParticipant struct {
 	UserID                int64   `json:"user_id"`
 	Date                  int     `json:"date"`
-	SubscriptionUntilDate *int    `json:"subscription_until_date"`
-	Rank                  *string `json:"rank"`
+	SubscriptionUntilDate *int    `json:"subscription_until_date,omitempty"`
+	Rank                  *string `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -188,8 +188,8 @@ type ChannelParticipantSelf struct {
 	UserID                int64   `json:"user_id"`
 	InviterID             int64   `json:"inviter_id"`
 	Date                  int     `json:"date"`
-	SubscriptionUntilDate *int    `json:"subscription_until_date"`
-	Rank                  *string `json:"rank"`
+	SubscriptionUntilDate *int    `json:"subscription_until_date,omitempty"`
+	Rank                  *string `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -277,7 +277,7 @@ func (o *ChannelParticipantSelf) decode(d *tl.Decoder, layer int) {
 type ChannelParticipantCreator struct {
 	UserID      int64           `json:"user_id"`
 	AdminRights ChatAdminRights `json:"admin_rights"`
-	Rank        *string         `json:"rank"`
+	Rank        *string         `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -337,11 +337,11 @@ type ChannelParticipantAdmin struct {
 	CanEdit     bool            `json:"can_edit,omitempty"`
 	Self        bool            `json:"self,omitempty"`
 	UserID      int64           `json:"user_id"`
-	InviterID   *int64          `json:"inviter_id"`
+	InviterID   *int64          `json:"inviter_id,omitempty"`
 	PromotedBy  int64           `json:"promoted_by"`
 	Date        int             `json:"date"`
 	AdminRights ChatAdminRights `json:"admin_rights"`
-	Rank        *string         `json:"rank"`
+	Rank        *string         `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -430,7 +430,7 @@ type ChannelParticipantBanned struct {
 	KickedBy     int64            `json:"kicked_by"`
 	Date         int              `json:"date"`
 	BannedRights ChatBannedRights `json:"banned_rights"`
-	Rank         *string          `json:"rank"`
+	Rank         *string          `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -716,8 +716,8 @@ func (o *ChannelParticipantsContacts) decode(d *tl.Decoder, _ int) {
 // channelParticipantsMentions#e04b5ceb flags:# q:flags.0?string top_msg_id:flags.1?int =
 // ChannelParticipantsFilter
 type ChannelParticipantsMentions struct {
-	Q        *string `json:"q"`
-	TopMsgID *int    `json:"top_msg_id"`
+	Q        *string `json:"q,omitempty"`
+	TopMsgID *int    `json:"top_msg_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -818,9 +818,9 @@ type Chat struct {
 	ParticipantsCount   int               `json:"participants_count"`
 	Date                int               `json:"date"`
 	Version             int               `json:"version"`
-	MigratedTo          InputChannelClass `json:"migrated_to"`
-	AdminRights         *ChatAdminRights  `json:"admin_rights"`
-	DefaultBannedRights *ChatBannedRights `json:"default_banned_rights"`
+	MigratedTo          InputChannelClass `json:"migrated_to,omitempty"`
+	AdminRights         *ChatAdminRights  `json:"admin_rights,omitempty"`
+	DefaultBannedRights *ChatBannedRights `json:"default_banned_rights,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -995,23 +995,23 @@ type Channel struct {
 	Monoforum                bool                `json:"monoforum,omitempty"`
 	ForumTabs                bool                `json:"forum_tabs,omitempty"`
 	ID                       int64               `json:"id"`
-	AccessHash               *int64              `json:"access_hash"`
+	AccessHash               *int64              `json:"access_hash,omitempty"`
 	Title                    string              `json:"title"`
-	Username                 *string             `json:"username"`
+	Username                 *string             `json:"username,omitempty"`
 	Photo                    ChatPhotoClass      `json:"photo"`
 	Date                     int                 `json:"date"`
-	RestrictionReason        []RestrictionReason `json:"restriction_reason"`
-	AdminRights              *ChatAdminRights    `json:"admin_rights"`
-	BannedRights             *ChatBannedRights   `json:"banned_rights"`
-	DefaultBannedRights      *ChatBannedRights   `json:"default_banned_rights"`
-	ParticipantsCount        *int                `json:"participants_count"`
-	Usernames                []Username          `json:"usernames"`
-	Level                    *int                `json:"level"`
-	SubscriptionUntilDate    *int                `json:"subscription_until_date"`
-	BotVerificationIcon      *int64              `json:"bot_verification_icon"`
-	SendPaidMessagesStars    *int64              `json:"send_paid_messages_stars"`
-	LinkedMonoforumID        *int64              `json:"linked_monoforum_id"`
-	LinkedCommunityID        *int64              `json:"linked_community_id"`
+	RestrictionReason        []RestrictionReason `json:"restriction_reason,omitempty"`
+	AdminRights              *ChatAdminRights    `json:"admin_rights,omitempty"`
+	BannedRights             *ChatBannedRights   `json:"banned_rights,omitempty"`
+	DefaultBannedRights      *ChatBannedRights   `json:"default_banned_rights,omitempty"`
+	ParticipantsCount        *int                `json:"participants_count,omitempty"`
+	Usernames                []Username          `json:"usernames,omitempty"`
+	Level                    *int                `json:"level,omitempty"`
+	SubscriptionUntilDate    *int                `json:"subscription_until_date,omitempty"`
+	BotVerificationIcon      *int64              `json:"bot_verification_icon,omitempty"`
+	SendPaidMessagesStars    *int64              `json:"send_paid_messages_stars,omitempty"`
+	LinkedMonoforumID        *int64              `json:"linked_monoforum_id,omitempty"`
+	LinkedCommunityID        *int64              `json:"linked_community_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1253,7 +1253,7 @@ type ChannelForbidden struct {
 	ID         int64  `json:"id"`
 	AccessHash int64  `json:"access_hash"`
 	Title      string `json:"title"`
-	UntilDate  *int   `json:"until_date"`
+	UntilDate  *int   `json:"until_date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1479,19 +1479,19 @@ type ChatFull struct {
 	ID                     int64                   `json:"id"`
 	About                  string                  `json:"about"`
 	Participants           ChatParticipantsClass   `json:"participants"`
-	ChatPhoto              PhotoClass              `json:"chat_photo"`
+	ChatPhoto              PhotoClass              `json:"chat_photo,omitempty"`
 	NotifySettings         PeerNotifySettings      `json:"notify_settings"`
-	ExportedInvite         ExportedChatInviteClass `json:"exported_invite"`
-	PinnedMsgID            *int                    `json:"pinned_msg_id"`
-	FolderID               *int                    `json:"folder_id"`
-	Call                   InputGroupCallClass     `json:"call"`
-	TTLPeriod              *int                    `json:"ttl_period"`
-	GroupcallDefaultJoinAs PeerClass               `json:"groupcall_default_join_as"`
-	ThemeEmoticon          *string                 `json:"theme_emoticon"`
-	RequestsPending        *int                    `json:"requests_pending"`
-	RecentRequesters       []int64                 `json:"recent_requesters"`
-	AvailableReactions     ChatReactionsClass      `json:"available_reactions"`
-	ReactionsLimit         *int                    `json:"reactions_limit"`
+	ExportedInvite         ExportedChatInviteClass `json:"exported_invite,omitempty"`
+	PinnedMsgID            *int                    `json:"pinned_msg_id,omitempty"`
+	FolderID               *int                    `json:"folder_id,omitempty"`
+	Call                   InputGroupCallClass     `json:"call,omitempty"`
+	TTLPeriod              *int                    `json:"ttl_period,omitempty"`
+	GroupcallDefaultJoinAs PeerClass               `json:"groupcall_default_join_as,omitempty"`
+	ThemeEmoticon          *string                 `json:"theme_emoticon,omitempty"`
+	RequestsPending        *int                    `json:"requests_pending,omitempty"`
+	RecentRequesters       []int64                 `json:"recent_requesters,omitempty"`
+	AvailableReactions     ChatReactionsClass      `json:"available_reactions,omitempty"`
+	ReactionsLimit         *int                    `json:"reactions_limit,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1683,43 +1683,43 @@ type ChannelFull struct {
 	HasWelcomeMessages     bool                    `json:"has_welcome_messages,omitempty"`
 	ID                     int64                   `json:"id"`
 	About                  string                  `json:"about"`
-	ParticipantsCount      *int                    `json:"participants_count"`
-	AdminsCount            *int                    `json:"admins_count"`
-	KickedCount            *int                    `json:"kicked_count"`
-	BannedCount            *int                    `json:"banned_count"`
-	OnlineCount            *int                    `json:"online_count"`
+	ParticipantsCount      *int                    `json:"participants_count,omitempty"`
+	AdminsCount            *int                    `json:"admins_count,omitempty"`
+	KickedCount            *int                    `json:"kicked_count,omitempty"`
+	BannedCount            *int                    `json:"banned_count,omitempty"`
+	OnlineCount            *int                    `json:"online_count,omitempty"`
 	ReadInboxMaxID         int                     `json:"read_inbox_max_id"`
 	ReadOutboxMaxID        int                     `json:"read_outbox_max_id"`
 	UnreadCount            int                     `json:"unread_count"`
 	ChatPhoto              PhotoClass              `json:"chat_photo"`
 	NotifySettings         PeerNotifySettings      `json:"notify_settings"`
-	ExportedInvite         ExportedChatInviteClass `json:"exported_invite"`
-	MigratedFromChatID     *int64                  `json:"migrated_from_chat_id"`
-	MigratedFromMaxID      *int                    `json:"migrated_from_max_id"`
-	PinnedMsgID            *int                    `json:"pinned_msg_id"`
-	AvailableMinID         *int                    `json:"available_min_id"`
-	FolderID               *int                    `json:"folder_id"`
-	LinkedChatID           *int64                  `json:"linked_chat_id"`
-	SlowmodeSeconds        *int                    `json:"slowmode_seconds"`
-	SlowmodeNextSendDate   *int                    `json:"slowmode_next_send_date"`
-	StatsDC                *int                    `json:"stats_dc"`
+	ExportedInvite         ExportedChatInviteClass `json:"exported_invite,omitempty"`
+	MigratedFromChatID     *int64                  `json:"migrated_from_chat_id,omitempty"`
+	MigratedFromMaxID      *int                    `json:"migrated_from_max_id,omitempty"`
+	PinnedMsgID            *int                    `json:"pinned_msg_id,omitempty"`
+	AvailableMinID         *int                    `json:"available_min_id,omitempty"`
+	FolderID               *int                    `json:"folder_id,omitempty"`
+	LinkedChatID           *int64                  `json:"linked_chat_id,omitempty"`
+	SlowmodeSeconds        *int                    `json:"slowmode_seconds,omitempty"`
+	SlowmodeNextSendDate   *int                    `json:"slowmode_next_send_date,omitempty"`
+	StatsDC                *int                    `json:"stats_dc,omitempty"`
 	Pts                    int                     `json:"pts"`
-	Call                   InputGroupCallClass     `json:"call"`
-	TTLPeriod              *int                    `json:"ttl_period"`
-	PendingSuggestions     []string                `json:"pending_suggestions"`
-	GroupcallDefaultJoinAs PeerClass               `json:"groupcall_default_join_as"`
-	ThemeEmoticon          *string                 `json:"theme_emoticon"`
-	RequestsPending        *int                    `json:"requests_pending"`
-	RecentRequesters       []int64                 `json:"recent_requesters"`
-	DefaultSendAs          PeerClass               `json:"default_send_as"`
-	AvailableReactions     ChatReactionsClass      `json:"available_reactions"`
-	ReactionsLimit         *int                    `json:"reactions_limit"`
-	Stories                *PeerStories            `json:"stories"`
-	BoostsApplied          *int                    `json:"boosts_applied"`
-	BoostsUnrestrict       *int                    `json:"boosts_unrestrict"`
-	StargiftsCount         *int                    `json:"stargifts_count"`
-	SendPaidMessagesStars  *int64                  `json:"send_paid_messages_stars"`
-	GuardBotID             *int64                  `json:"guard_bot_id"`
+	Call                   InputGroupCallClass     `json:"call,omitempty"`
+	TTLPeriod              *int                    `json:"ttl_period,omitempty"`
+	PendingSuggestions     []string                `json:"pending_suggestions,omitempty"`
+	GroupcallDefaultJoinAs PeerClass               `json:"groupcall_default_join_as,omitempty"`
+	ThemeEmoticon          *string                 `json:"theme_emoticon,omitempty"`
+	RequestsPending        *int                    `json:"requests_pending,omitempty"`
+	RecentRequesters       []int64                 `json:"recent_requesters,omitempty"`
+	DefaultSendAs          PeerClass               `json:"default_send_as,omitempty"`
+	AvailableReactions     ChatReactionsClass      `json:"available_reactions,omitempty"`
+	ReactionsLimit         *int                    `json:"reactions_limit,omitempty"`
+	Stories                *PeerStories            `json:"stories,omitempty"`
+	BoostsApplied          *int                    `json:"boosts_applied,omitempty"`
+	BoostsUnrestrict       *int                    `json:"boosts_unrestrict,omitempty"`
+	StargiftsCount         *int                    `json:"stargifts_count,omitempty"`
+	SendPaidMessagesStars  *int64                  `json:"send_paid_messages_stars,omitempty"`
+	GuardBotID             *int64                  `json:"guard_bot_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2106,13 +2106,13 @@ type ChatInvite struct {
 	Fake                     bool                      `json:"fake,omitempty"`
 	CanRefulfillSubscription bool                      `json:"can_refulfill_subscription,omitempty"`
 	Title                    string                    `json:"title"`
-	About                    *string                   `json:"about"`
+	About                    *string                   `json:"about,omitempty"`
 	Photo                    PhotoClass                `json:"photo"`
 	ParticipantsCount        int                       `json:"participants_count"`
-	Participants             []UserClass               `json:"participants"`
+	Participants             []UserClass               `json:"participants,omitempty"`
 	Color                    int                       `json:"color"`
-	SubscriptionPricing      *StarsSubscriptionPricing `json:"subscription_pricing"`
-	SubscriptionFormID       *int64                    `json:"subscription_form_id"`
+	SubscriptionPricing      *StarsSubscriptionPricing `json:"subscription_pricing,omitempty"`
+	SubscriptionFormID       *int64                    `json:"subscription_form_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2246,8 +2246,8 @@ type ChatInviteImporter struct {
 	ViaChatlist bool    `json:"via_chatlist,omitempty"`
 	UserID      int64   `json:"user_id"`
 	Date        int     `json:"date"`
-	About       *string `json:"about"`
-	ApprovedBy  *int64  `json:"approved_by"`
+	About       *string `json:"about,omitempty"`
+	ApprovedBy  *int64  `json:"approved_by,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2345,7 +2345,7 @@ type ChatParticipant struct {
 	UserID    int64   `json:"user_id"`
 	InviterID int64   `json:"inviter_id"`
 	Date      int     `json:"date"`
-	Rank      *string `json:"rank"`
+	Rank      *string `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2420,7 +2420,7 @@ func (o *ChatParticipant) decode(d *tl.Decoder, layer int) {
 // chatParticipantCreator#e1f867b8 flags:# user_id:long rank:flags.0?string = ChatParticipant
 type ChatParticipantCreator struct {
 	UserID int64   `json:"user_id"`
-	Rank   *string `json:"rank"`
+	Rank   *string `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2484,7 +2484,7 @@ type ChatParticipantAdmin struct {
 	UserID    int64   `json:"user_id"`
 	InviterID int64   `json:"inviter_id"`
 	Date      int     `json:"date"`
-	Rank      *string `json:"rank"`
+	Rank      *string `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2560,7 +2560,7 @@ func (o *ChatParticipantAdmin) decode(d *tl.Decoder, layer int) {
 // ChatParticipants
 type ChatParticipantsForbidden struct {
 	ChatID          int64                `json:"chat_id"`
-	SelfParticipant ChatParticipantClass `json:"self_participant"`
+	SelfParticipant ChatParticipantClass `json:"self_participant,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2699,7 +2699,7 @@ func (o *ChatPhotoEmpty) decode(_ *tl.Decoder, _ int) {
 type ChatPhoto struct {
 	HasVideo      bool   `json:"has_video,omitempty"`
 	PhotoID       int64  `json:"photo_id"`
-	StrippedThumb []byte `json:"stripped_thumb"`
+	StrippedThumb []byte `json:"stripped_thumb,omitempty"`
 	DCID          int    `json:"dc_id"`
 }
 
@@ -2875,14 +2875,14 @@ type ChatInviteExported struct {
 	Link                string                    `json:"link"`
 	AdminID             int64                     `json:"admin_id"`
 	Date                int                       `json:"date"`
-	StartDate           *int                      `json:"start_date"`
-	ExpireDate          *int                      `json:"expire_date"`
-	UsageLimit          *int                      `json:"usage_limit"`
-	Usage               *int                      `json:"usage"`
-	Requested           *int                      `json:"requested"`
-	SubscriptionExpired *int                      `json:"subscription_expired"`
-	Title               *string                   `json:"title"`
-	SubscriptionPricing *StarsSubscriptionPricing `json:"subscription_pricing"`
+	StartDate           *int                      `json:"start_date,omitempty"`
+	ExpireDate          *int                      `json:"expire_date,omitempty"`
+	UsageLimit          *int                      `json:"usage_limit,omitempty"`
+	Usage               *int                      `json:"usage,omitempty"`
+	Requested           *int                      `json:"requested,omitempty"`
+	SubscriptionExpired *int                      `json:"subscription_expired,omitempty"`
+	Title               *string                   `json:"title,omitempty"`
+	SubscriptionPricing *StarsSubscriptionPricing `json:"subscription_pricing,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3078,7 +3078,7 @@ func (o *InputGeoPointEmpty) decode(_ *tl.Decoder, _ int) {
 type InputGeoPoint struct {
 	Lat            float64 `json:"lat"`
 	Long           float64 `json:"long"`
-	AccuracyRadius *int    `json:"accuracy_radius"`
+	AccuracyRadius *int    `json:"accuracy_radius,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -4015,7 +4015,7 @@ func (o *MessagesDeleteChatUserRequest) decode(d *tl.Decoder, layer int) {
 type MessagesCreateChatRequest struct {
 	Users     []InputUserClass `json:"users"`
 	Title     string           `json:"title"`
-	TTLPeriod *int             `json:"ttl_period"`
+	TTLPeriod *int             `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -4076,10 +4076,10 @@ type MessagesExportChatInviteRequest struct {
 	LegacyRevokePermanent bool                      `json:"legacy_revoke_permanent,omitempty"`
 	RequestNeeded         bool                      `json:"request_needed,omitempty"`
 	Peer                  InputPeerClass            `json:"peer"`
-	ExpireDate            *int                      `json:"expire_date"`
-	UsageLimit            *int                      `json:"usage_limit"`
-	Title                 *string                   `json:"title"`
-	SubscriptionPricing   *StarsSubscriptionPricing `json:"subscription_pricing"`
+	ExpireDate            *int                      `json:"expire_date,omitempty"`
+	UsageLimit            *int                      `json:"usage_limit,omitempty"`
+	Title                 *string                   `json:"title,omitempty"`
+	SubscriptionPricing   *StarsSubscriptionPricing `json:"subscription_pricing,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -4386,8 +4386,8 @@ type MessagesGetExportedChatInvitesRequest struct {
 	Revoked    bool           `json:"revoked,omitempty"`
 	Peer       InputPeerClass `json:"peer"`
 	AdminID    InputUserClass `json:"admin_id"`
-	OffsetDate *int           `json:"offset_date"`
-	OffsetLink *string        `json:"offset_link"`
+	OffsetDate *int           `json:"offset_date,omitempty"`
+	OffsetLink *string        `json:"offset_link,omitempty"`
 	Limit      int            `json:"limit"`
 }
 
@@ -4442,8 +4442,8 @@ type MessagesGetChatInviteImportersRequest struct {
 	Requested           bool           `json:"requested,omitempty"`
 	SubscriptionExpired bool           `json:"subscription_expired,omitempty"`
 	Peer                InputPeerClass `json:"peer"`
-	Link                *string        `json:"link"`
-	Q                   *string        `json:"q"`
+	Link                *string        `json:"link,omitempty"`
+	Q                   *string        `json:"q,omitempty"`
 	OffsetDate          int            `json:"offset_date"`
 	OffsetUser          InputUserClass `json:"offset_user"`
 	Limit               int            `json:"limit"`
@@ -4811,9 +4811,9 @@ type ChannelsCreateChannelRequest struct {
 	Forum     bool               `json:"forum,omitempty"`
 	Title     string             `json:"title"`
 	About     string             `json:"about"`
-	GeoPoint  InputGeoPointClass `json:"geo_point"`
-	Address   *string            `json:"address"`
-	TTLPeriod *int               `json:"ttl_period"`
+	GeoPoint  InputGeoPointClass `json:"geo_point,omitempty"`
+	Address   *string            `json:"address,omitempty"`
+	TTLPeriod *int               `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -4834,12 +4834,11 @@ func (o *ChannelsCreateChannelRequest) Encode(b *tl.Buffer, layer int) error {
 	}
 	b.PutID(id)
 	flags := (tl.Bit(o.Broadcast, 0) | tl.Bit(o.Megagroup, 1) | tl.Bit(o.ForImport, 3) | tl.Bit(o.Forum, 5) | tl.Bit(o.GeoPoint != nil, 2) | tl.Bit(o.Address != nil, 2) | tl.Bit(o.TTLPeriod != nil, 4)) & flagsMask
-	flagsAt := b.Len()
 	b.PutID(flags)
 	b.PutString(o.Title)
 	b.PutString(o.About)
 	if flags&(1<<2) != 0 {
-		putOptional(b, flagsAt, 1<<2, o.GeoPoint, layer)
+		putRequired(b, o.GeoPoint, emptyInputGeoPoint, layer)
 	}
 	if flags&(1<<2) != 0 {
 		b.PutString(tl.Val(o.Address))
@@ -4877,7 +4876,7 @@ type ChannelsEditAdminRequest struct {
 	Channel     InputChannelClass `json:"channel"`
 	UserID      InputUserClass    `json:"user_id"`
 	AdminRights ChatAdminRights   `json:"admin_rights"`
-	Rank        *string           `json:"rank"`
+	Rank        *string           `json:"rank,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -5518,7 +5517,7 @@ func (o *ChannelsToggleSlowModeRequest) decode(d *tl.Decoder, _ int) {
 //
 // channels.getChannelRecommendations#25a71742 flags:# channel:flags.0?InputChannel = messages.Chats
 type ChannelsGetChannelRecommendationsRequest struct {
-	Channel InputChannelClass `json:"channel"`
+	Channel InputChannelClass `json:"channel,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

@@ -460,8 +460,8 @@ type InputGroupCallStream struct {
 	Call         InputGroupCallClass `json:"call"`
 	TimeMs       int64               `json:"time_ms"`
 	Scale        int                 `json:"scale"`
-	VideoChannel *int                `json:"video_channel"`
-	VideoQuality *int                `json:"video_quality"`
+	VideoChannel *int                `json:"video_channel,omitempty"`
+	VideoQuality *int                `json:"video_quality,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1183,7 +1183,7 @@ func (o *UploadFile) MarshalJSON() ([]byte, error) { return marshal(o) }
 // Encode writes the boxed object as clients of the layer know it.
 func (o *UploadFile) Encode(b *tl.Buffer, layer int) error {
 	b.PutID(0x096a18d5)
-	putRequired(b, o.Type, nil, layer)
+	putRequired(b, o.Type, emptyStorageFileType, layer)
 	b.PutInt(o.Mtime)
 	b.PutBytes(o.Bytes)
 	return b.Err()

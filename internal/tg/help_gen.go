@@ -118,25 +118,25 @@ type Config struct {
 	RatingEDecay            int           `json:"rating_e_decay"`
 	StickersRecentLimit     int           `json:"stickers_recent_limit"`
 	ChannelsReadMediaPeriod int           `json:"channels_read_media_period"`
-	TmpSessions             *int          `json:"tmp_sessions"`
+	TmpSessions             *int          `json:"tmp_sessions,omitempty"`
 	CallReceiveTimeoutMs    int           `json:"call_receive_timeout_ms"`
 	CallRingTimeoutMs       int           `json:"call_ring_timeout_ms"`
 	CallConnectTimeoutMs    int           `json:"call_connect_timeout_ms"`
 	CallPacketTimeoutMs     int           `json:"call_packet_timeout_ms"`
 	MeURLPrefix             string        `json:"me_url_prefix"`
-	AutoupdateURLPrefix     *string       `json:"autoupdate_url_prefix"`
-	GifSearchUsername       *string       `json:"gif_search_username"`
-	VenueSearchUsername     *string       `json:"venue_search_username"`
-	ImgSearchUsername       *string       `json:"img_search_username"`
-	StaticMapsProvider      *string       `json:"static_maps_provider"`
+	AutoupdateURLPrefix     *string       `json:"autoupdate_url_prefix,omitempty"`
+	GifSearchUsername       *string       `json:"gif_search_username,omitempty"`
+	VenueSearchUsername     *string       `json:"venue_search_username,omitempty"`
+	ImgSearchUsername       *string       `json:"img_search_username,omitempty"`
+	StaticMapsProvider      *string       `json:"static_maps_provider,omitempty"`
 	CaptionLengthMax        int           `json:"caption_length_max"`
 	MessageLengthMax        int           `json:"message_length_max"`
 	WebfileDCID             int           `json:"webfile_dc_id"`
-	SuggestedLangCode       *string       `json:"suggested_lang_code"`
-	LangPackVersion         *int          `json:"lang_pack_version"`
-	BaseLangPackVersion     *int          `json:"base_lang_pack_version"`
-	ReactionsDefault        ReactionClass `json:"reactions_default"`
-	AutologinToken          *string       `json:"autologin_token"`
+	SuggestedLangCode       *string       `json:"suggested_lang_code,omitempty"`
+	LangPackVersion         *int          `json:"lang_pack_version,omitempty"`
+	BaseLangPackVersion     *int          `json:"base_lang_pack_version,omitempty"`
+	ReactionsDefault        ReactionClass `json:"reactions_default,omitempty"`
+	AutologinToken          *string       `json:"autologin_token,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -346,7 +346,7 @@ type DCOption struct {
 	ID           int    `json:"id"`
 	IPAddress    string `json:"ip_address"`
 	Port         int    `json:"port"`
-	Secret       []byte `json:"secret"`
+	Secret       []byte `json:"secret,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -443,7 +443,7 @@ type LangPackLanguage struct {
 	Name            string  `json:"name"`
 	NativeName      string  `json:"native_name"`
 	LangCode        string  `json:"lang_code"`
-	BaseLangCode    *string `json:"base_lang_code"`
+	BaseLangCode    *string `json:"base_lang_code,omitempty"`
 	PluralCode      string  `json:"plural_code"`
 	StringsCount    int     `json:"strings_count"`
 	TranslatedCount int     `json:"translated_count"`
@@ -532,11 +532,11 @@ func (o *LangPackString) decode(d *tl.Decoder, _ int) {
 // two_value:flags.2?string few_value:flags.3?string many_value:flags.4?string other_value:string = LangPackString
 type LangPackStringPluralized struct {
 	Key        string  `json:"key"`
-	ZeroValue  *string `json:"zero_value"`
-	OneValue   *string `json:"one_value"`
-	TwoValue   *string `json:"two_value"`
-	FewValue   *string `json:"few_value"`
-	ManyValue  *string `json:"many_value"`
+	ZeroValue  *string `json:"zero_value,omitempty"`
+	OneValue   *string `json:"one_value,omitempty"`
+	TwoValue   *string `json:"two_value,omitempty"`
+	FewValue   *string `json:"few_value,omitempty"`
+	ManyValue  *string `json:"many_value,omitempty"`
 	OtherValue string  `json:"other_value"`
 }
 

@@ -384,8 +384,8 @@ type InitConnectionRequest struct {
 	SystemLangCode string            `json:"system_lang_code"`
 	LangPack       string            `json:"lang_pack"`
 	LangCode       string            `json:"lang_code"`
-	Proxy          *InputClientProxy `json:"proxy"`
-	Params         JSONValueClass    `json:"params"`
+	Proxy          *InputClientProxy `json:"proxy,omitempty"`
+	Params         JSONValueClass    `json:"params,omitempty"`
 	Query          []byte            `json:"query"`
 }
 

@@ -15,61 +15,94 @@ import (
 // decimal string, bytes in base64, an object with its name as "_", what is
 // absent left out.
 func marshal(o Object) ([]byte, error) {
-	b, err := appendJSON(nil, reflect.ValueOf(o))
-	if err != nil {
+	w := &jsonWriter{b: make([]byte, 0, 512), shapes: map[reflect.Type]*shape{}}
+	if err := w.value(reflect.ValueOf(o)); err != nil {
 		return nil, fmt.Errorf("marshal %s: %w", o.TypeName(), err)
 	}
-	return b, nil
+	return w.b, nil
 }
 
-func appendJSON(b []byte, v reflect.Value) ([]byte, error) {
+// A jsonWriter writes one object and what is in it.
+type jsonWriter struct {
+	b      []byte
+	shapes map[reflect.Type]*shape // of the structs met so far
+}
+
+// shape is how a struct looks in JSON.
+type shape struct {
+	head   string   // the beginning, with "_"
+	fields []string // what goes before each field; empty = never written
+	omit   []bool   // whether the zero value is left out
+}
+
+func (w *jsonWriter) value(v reflect.Value) error {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
-			return append(b, "null"...), nil
+			return errNil
 		}
-		return appendJSON(b, v.Elem())
+		return w.value(v.Elem())
 	case reflect.Struct:
-		return appendStruct(b, v)
+		return w.object(v)
 	case reflect.Slice, reflect.Array:
-		return appendList(b, v)
+		return w.list(v)
 	case reflect.String:
 		s, err := json.Marshal(v.String())
-		return append(b, s...), err
+		w.b = append(w.b, s...)
+		return err
 	case reflect.Bool:
-		return strconv.AppendBool(b, v.Bool()), nil
+		w.b = strconv.AppendBool(w.b, v.Bool())
 	case reflect.Int:
-		return strconv.AppendInt(b, v.Int(), 10), nil
+		w.b = strconv.AppendInt(w.b, v.Int(), 10)
 	case reflect.Int64:
-		return append(strconv.AppendInt(append(b, '"'), v.Int(), 10), '"'), nil
+		w.b = append(strconv.AppendInt(append(w.b, '"'), v.Int(), 10), '"')
 	case reflect.Float64:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
-			return nil, errors.New("number is not finite")
+			return errors.New("number is not finite")
 		}
-		return strconv.AppendFloat(b, v.Float(), 'g', -1, 64), nil
+		w.b = strconv.AppendFloat(w.b, v.Float(), 'g', -1, 64)
+	default:
+		return fmt.Errorf("no JSON for %s", v.Type())
 	}
-	return nil, fmt.Errorf("no JSON for %s", v.Type())
+	return nil
 }
 
-func appendStruct(b []byte, v reflect.Value) ([]byte, error) {
-	o, ok := reflect.New(v.Type()).Interface().(Object)
-	if !ok {
-		return nil, fmt.Errorf("no object: %s", v.Type())
-	}
-	b = append(append(append(b, `{"_":"`...), o.TypeName()...), '"')
-	for i := range v.NumField() {
-		name, omit := fieldName(v.Type().Field(i))
+func (w *jsonWriter) object(v reflect.Value) error {
+	s := w.shape(v.Type())
+	w.b = append(w.b, s.head...)
+	for i, before := range s.fields {
 		f := v.Field(i)
-		if name == "-" || omit && f.IsZero() || isAbsent(f) {
+		if before == "" || s.omit[i] && f.IsZero() || f.Kind() == reflect.Interface && f.IsNil() {
 			continue
 		}
-		b = append(append(append(b, `,"`...), name...), `":`...)
-		var err error
-		if b, err = appendJSON(b, f); err != nil {
-			return nil, fmt.Errorf("field %s: %w", name, err)
+		w.b = append(w.b, before...)
+		if err := w.value(f); err != nil {
+			return fmt.Errorf("field %s: %w", v.Type().Field(i).Name, err)
 		}
 	}
-	return append(b, '}'), nil
+	w.b = append(w.b, '}')
+	return nil
+}
+
+// shape returns how structs of a type look.
+func (w *jsonWriter) shape(t reflect.Type) *shape {
+	if s, ok := w.shapes[t]; ok {
+		return s
+	}
+	s := &shape{head: "{"}
+	if o, ok := reflect.New(t).Interface().(Object); ok {
+		s.head = `{"_":"` + o.TypeName() + `"`
+	}
+	for i := range t.NumField() {
+		name, omit := fieldName(t.Field(i))
+		before := `,"` + name + `":`
+		if name == "-" {
+			before = ""
+		}
+		s.fields, s.omit = append(s.fields, before), append(s.omit, omit)
+	}
+	w.shapes[t] = s
+	return s
 }
 
 // fieldName returns a field's name in the schema and whether the zero value
@@ -79,32 +112,22 @@ func fieldName(f reflect.StructField) (string, bool) {
 	return name, option == "omitempty"
 }
 
-// isAbsent tells whether an optional field is not set.
-func isAbsent(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Slice:
-		return v.IsNil()
-	default:
-		return false
-	}
-}
-
-func appendList(b []byte, v reflect.Value) ([]byte, error) {
+func (w *jsonWriter) list(v reflect.Value) error {
 	if v.Type().Elem().Kind() == reflect.Uint8 {
 		raw := make([]byte, v.Len())
 		reflect.Copy(reflect.ValueOf(raw), v)
-		b = base64.StdEncoding.AppendEncode(append(b, '"'), raw)
-		return append(b, '"'), nil
+		w.b = append(base64.StdEncoding.AppendEncode(append(w.b, '"'), raw), '"')
+		return nil
 	}
-	b = append(b, '[')
+	w.b = append(w.b, '[')
 	for i := range v.Len() {
 		if i > 0 {
-			b = append(b, ',')
+			w.b = append(w.b, ',')
 		}
-		var err error
-		if b, err = appendJSON(b, v.Index(i)); err != nil {
-			return nil, fmt.Errorf("element %d: %w", i, err)
+		if err := w.value(v.Index(i)); err != nil {
+			return fmt.Errorf("element %d: %w", i, err)
 		}
 	}
-	return append(b, ']'), nil
+	w.b = append(w.b, ']')
+	return nil
 }

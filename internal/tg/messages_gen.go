@@ -360,9 +360,9 @@ type Dialog struct {
 	UnreadReactionsCount int                `json:"unread_reactions_count"`
 	UnreadPollVotesCount int                `json:"unread_poll_votes_count"`
 	NotifySettings       PeerNotifySettings `json:"notify_settings"`
-	Pts                  *int               `json:"pts"`
-	FolderID             *int               `json:"folder_id"`
-	TTLPeriod            *int               `json:"ttl_period"`
+	Pts                  *int               `json:"pts,omitempty"`
+	FolderID             *int               `json:"folder_id,omitempty"`
+	TTLPeriod            *int               `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -635,14 +635,14 @@ func (o *InputMessageCallbackQuery) decode(d *tl.Decoder, _ int) {
 // = InputReplyTo
 type InputReplyToMessage struct {
 	ReplyToMsgID    int                  `json:"reply_to_msg_id"`
-	TopMsgID        *int                 `json:"top_msg_id"`
-	ReplyToPeerID   InputPeerClass       `json:"reply_to_peer_id"`
-	QuoteText       *string              `json:"quote_text"`
-	QuoteEntities   []MessageEntityClass `json:"quote_entities"`
-	QuoteOffset     *int                 `json:"quote_offset"`
-	MonoforumPeerID InputPeerClass       `json:"monoforum_peer_id"`
-	TodoItemID      *int                 `json:"todo_item_id"`
-	PollOption      []byte               `json:"poll_option"`
+	TopMsgID        *int                 `json:"top_msg_id,omitempty"`
+	ReplyToPeerID   InputPeerClass       `json:"reply_to_peer_id,omitempty"`
+	QuoteText       *string              `json:"quote_text,omitempty"`
+	QuoteEntities   []MessageEntityClass `json:"quote_entities,omitempty"`
+	QuoteOffset     *int                 `json:"quote_offset,omitempty"`
+	MonoforumPeerID InputPeerClass       `json:"monoforum_peer_id,omitempty"`
+	TodoItemID      *int                 `json:"todo_item_id,omitempty"`
+	PollOption      []byte               `json:"poll_option,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1222,7 +1222,7 @@ func (o *InputStickerSetTonGifts) decode(_ *tl.Decoder, _ int) {
 // messageEmpty#90a6ca84 flags:# id:int peer_id:flags.0?Peer = Message
 type MessageEmpty struct {
 	ID     int       `json:"id"`
-	PeerID PeerClass `json:"peer_id"`
+	PeerID PeerClass `json:"peer_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1292,32 +1292,32 @@ type Message struct {
 	PaidSuggestedPostStars  bool                    `json:"paid_suggested_post_stars,omitempty"`
 	PaidSuggestedPostTon    bool                    `json:"paid_suggested_post_ton,omitempty"`
 	ID                      int                     `json:"id"`
-	FromID                  PeerClass               `json:"from_id"`
-	FromBoostsApplied       *int                    `json:"from_boosts_applied"`
-	FromRank                *string                 `json:"from_rank"`
+	FromID                  PeerClass               `json:"from_id,omitempty"`
+	FromBoostsApplied       *int                    `json:"from_boosts_applied,omitempty"`
+	FromRank                *string                 `json:"from_rank,omitempty"`
 	PeerID                  PeerClass               `json:"peer_id"`
-	SavedPeerID             PeerClass               `json:"saved_peer_id"`
-	ViaBotID                *int64                  `json:"via_bot_id"`
-	ViaBusinessBotID        *int64                  `json:"via_business_bot_id"`
-	GuestchatViaFrom        PeerClass               `json:"guestchat_via_from"`
-	ReplyTo                 MessageReplyHeaderClass `json:"reply_to"`
+	SavedPeerID             PeerClass               `json:"saved_peer_id,omitempty"`
+	ViaBotID                *int64                  `json:"via_bot_id,omitempty"`
+	ViaBusinessBotID        *int64                  `json:"via_business_bot_id,omitempty"`
+	GuestchatViaFrom        PeerClass               `json:"guestchat_via_from,omitempty"`
+	ReplyTo                 MessageReplyHeaderClass `json:"reply_to,omitempty"`
 	Date                    int                     `json:"date"`
 	Message                 string                  `json:"message"`
-	Media                   MessageMediaClass       `json:"media"`
-	Entities                []MessageEntityClass    `json:"entities"`
-	Views                   *int                    `json:"views"`
-	Forwards                *int                    `json:"forwards"`
-	EditDate                *int                    `json:"edit_date"`
-	PostAuthor              *string                 `json:"post_author"`
-	GroupedID               *int64                  `json:"grouped_id"`
-	RestrictionReason       []RestrictionReason     `json:"restriction_reason"`
-	TTLPeriod               *int                    `json:"ttl_period"`
-	QuickReplyShortcutID    *int                    `json:"quick_reply_shortcut_id"`
-	Effect                  *int64                  `json:"effect"`
-	ReportDeliveryUntilDate *int                    `json:"report_delivery_until_date"`
-	PaidMessageStars        *int64                  `json:"paid_message_stars"`
-	ScheduleRepeatPeriod    *int                    `json:"schedule_repeat_period"`
-	SummaryFromLanguage     *string                 `json:"summary_from_language"`
+	Media                   MessageMediaClass       `json:"media,omitempty"`
+	Entities                []MessageEntityClass    `json:"entities,omitempty"`
+	Views                   *int                    `json:"views,omitempty"`
+	Forwards                *int                    `json:"forwards,omitempty"`
+	EditDate                *int                    `json:"edit_date,omitempty"`
+	PostAuthor              *string                 `json:"post_author,omitempty"`
+	GroupedID               *int64                  `json:"grouped_id,omitempty"`
+	RestrictionReason       []RestrictionReason     `json:"restriction_reason,omitempty"`
+	TTLPeriod               *int                    `json:"ttl_period,omitempty"`
+	QuickReplyShortcutID    *int                    `json:"quick_reply_shortcut_id,omitempty"`
+	Effect                  *int64                  `json:"effect,omitempty"`
+	ReportDeliveryUntilDate *int                    `json:"report_delivery_until_date,omitempty"`
+	PaidMessageStars        *int64                  `json:"paid_message_stars,omitempty"`
+	ScheduleRepeatPeriod    *int                    `json:"schedule_repeat_period,omitempty"`
+	SummaryFromLanguage     *string                 `json:"summary_from_language,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1595,13 +1595,13 @@ type MessageService struct {
 	Post                 bool                    `json:"post,omitempty"`
 	Legacy               bool                    `json:"legacy,omitempty"`
 	ID                   int                     `json:"id"`
-	FromID               PeerClass               `json:"from_id"`
+	FromID               PeerClass               `json:"from_id,omitempty"`
 	PeerID               PeerClass               `json:"peer_id"`
-	SavedPeerID          PeerClass               `json:"saved_peer_id"`
-	ReplyTo              MessageReplyHeaderClass `json:"reply_to"`
+	SavedPeerID          PeerClass               `json:"saved_peer_id,omitempty"`
+	ReplyTo              MessageReplyHeaderClass `json:"reply_to,omitempty"`
 	Date                 int                     `json:"date"`
 	Action               MessageActionClass      `json:"action"`
-	TTLPeriod            *int                    `json:"ttl_period"`
+	TTLPeriod            *int                    `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2145,8 +2145,8 @@ func (o *MessageActionHistoryClear) decode(_ *tl.Decoder, _ int) {
 type MessageActionPhoneCall struct {
 	Video    bool                        `json:"video,omitempty"`
 	CallID   int64                       `json:"call_id"`
-	Reason   PhoneCallDiscardReasonClass `json:"reason"`
-	Duration *int                        `json:"duration"`
+	Reason   PhoneCallDiscardReasonClass `json:"reason,omitempty"`
+	Duration *int                        `json:"duration,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2248,7 +2248,7 @@ func (o *MessageActionContactSignUp) decode(_ *tl.Decoder, _ int) {
 // messageActionGroupCall#7a0d7f42 flags:# call:InputGroupCall duration:flags.0?int = MessageAction
 type MessageActionGroupCall struct {
 	Call     InputGroupCallClass `json:"call"`
-	Duration *int                `json:"duration"`
+	Duration *int                `json:"duration,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2400,8 +2400,8 @@ type MessageActionConferenceCall struct {
 	Active            bool        `json:"active,omitempty"`
 	Video             bool        `json:"video,omitempty"`
 	CallID            int64       `json:"call_id"`
-	Duration          *int        `json:"duration"`
-	OtherParticipants []PeerClass `json:"other_participants"`
+	Duration          *int        `json:"duration,omitempty"`
+	OtherParticipants []PeerClass `json:"other_participants,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3448,15 +3448,15 @@ type MessageReplyHeader struct {
 	ForumTopic       bool                 `json:"forum_topic,omitempty"`
 	Quote            bool                 `json:"quote,omitempty"`
 	ReplyToEphemeral bool                 `json:"reply_to_ephemeral,omitempty"`
-	ReplyToMsgID     *int                 `json:"reply_to_msg_id"`
-	ReplyToPeerID    PeerClass            `json:"reply_to_peer_id"`
-	ReplyMedia       MessageMediaClass    `json:"reply_media"`
-	ReplyToTopID     *int                 `json:"reply_to_top_id"`
-	QuoteText        *string              `json:"quote_text"`
-	QuoteEntities    []MessageEntityClass `json:"quote_entities"`
-	QuoteOffset      *int                 `json:"quote_offset"`
-	TodoItemID       *int                 `json:"todo_item_id"`
-	PollOption       []byte               `json:"poll_option"`
+	ReplyToMsgID     *int                 `json:"reply_to_msg_id,omitempty"`
+	ReplyToPeerID    PeerClass            `json:"reply_to_peer_id,omitempty"`
+	ReplyMedia       MessageMediaClass    `json:"reply_media,omitempty"`
+	ReplyToTopID     *int                 `json:"reply_to_top_id,omitempty"`
+	QuoteText        *string              `json:"quote_text,omitempty"`
+	QuoteEntities    []MessageEntityClass `json:"quote_entities,omitempty"`
+	QuoteOffset      *int                 `json:"quote_offset,omitempty"`
+	TodoItemID       *int                 `json:"todo_item_id,omitempty"`
+	PollOption       []byte               `json:"poll_option,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3621,8 +3621,8 @@ func (o *MessageReplyStoryHeader) decode(d *tl.Decoder, layer int) {
 // messageViews#455b853d flags:# views:flags.0?int forwards:flags.1?int replies:flags.2?MessageReplies =
 // MessageViews
 type MessageViews struct {
-	Views    *int `json:"views"`
-	Forwards *int `json:"forwards"`
+	Views    *int `json:"views,omitempty"`
+	Forwards *int `json:"forwards,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -5958,8 +5958,8 @@ func (o *MessagesMessages) decode(d *tl.Decoder, layer int) {
 type MessagesMessagesSlice struct {
 	Inexact        bool           `json:"inexact,omitempty"`
 	Count          int            `json:"count"`
-	NextRate       *int           `json:"next_rate"`
-	OffsetIDOffset *int           `json:"offset_id_offset"`
+	NextRate       *int           `json:"next_rate,omitempty"`
+	OffsetIDOffset *int           `json:"offset_id_offset,omitempty"`
 	Messages       []MessageClass `json:"messages"`
 	Chats          []ChatClass    `json:"chats"`
 	Users          []UserClass    `json:"users"`
@@ -6053,7 +6053,7 @@ type MessagesChannelMessages struct {
 	Inexact        bool           `json:"inexact,omitempty"`
 	Pts            int            `json:"pts"`
 	Count          int            `json:"count"`
-	OffsetIDOffset *int           `json:"offset_id_offset"`
+	OffsetIDOffset *int           `json:"offset_id_offset,omitempty"`
 	Messages       []MessageClass `json:"messages"`
 	Chats          []ChatClass    `json:"chats"`
 	Users          []UserClass    `json:"users"`
@@ -6830,9 +6830,9 @@ func (o *MessagesSavedReactionTags) decode(d *tl.Decoder, _ int) {
 // between_delay:flags.2?int messages:Vector<SponsoredMessage> chats:Vector<Chat> users:Vector<User> =
 // messages.SponsoredMessages
 type MessagesSponsoredMessages struct {
-	PostsBetween *int        `json:"posts_between"`
-	StartDelay   *int        `json:"start_delay"`
-	BetweenDelay *int        `json:"between_delay"`
+	PostsBetween *int        `json:"posts_between,omitempty"`
+	StartDelay   *int        `json:"start_delay,omitempty"`
+	BetweenDelay *int        `json:"between_delay,omitempty"`
 	Chats        []ChatClass `json:"chats"`
 	Users        []UserClass `json:"users"`
 }
@@ -7055,7 +7055,7 @@ func (o *MessagesGetMessagesRequest) decode(d *tl.Decoder, _ int) {
 // offset_id:int offset_peer:InputPeer limit:int hash:long = messages.Dialogs
 type MessagesGetDialogsRequest struct {
 	ExcludePinned bool           `json:"exclude_pinned,omitempty"`
-	FolderID      *int           `json:"folder_id"`
+	FolderID      *int           `json:"folder_id,omitempty"`
 	OffsetDate    int            `json:"offset_date"`
 	OffsetID      int            `json:"offset_id"`
 	OffsetPeer    InputPeerClass `json:"offset_peer"`
@@ -7189,10 +7189,10 @@ func (o *MessagesGetHistoryRequest) decode(d *tl.Decoder, layer int) {
 type MessagesSearchRequest struct {
 	Peer          InputPeerClass      `json:"peer"`
 	Q             string              `json:"q"`
-	FromID        InputPeerClass      `json:"from_id"`
-	SavedPeerID   InputPeerClass      `json:"saved_peer_id"`
-	SavedReaction []ReactionClass     `json:"saved_reaction"`
-	TopMsgID      *int                `json:"top_msg_id"`
+	FromID        InputPeerClass      `json:"from_id,omitempty"`
+	SavedPeerID   InputPeerClass      `json:"saved_peer_id,omitempty"`
+	SavedReaction []ReactionClass     `json:"saved_reaction,omitempty"`
+	TopMsgID      *int                `json:"top_msg_id,omitempty"`
 	Filter        MessagesFilterClass `json:"filter"`
 	MinDate       int                 `json:"min_date"`
 	MaxDate       int                 `json:"max_date"`
@@ -7366,8 +7366,8 @@ type MessagesDeleteHistoryRequest struct {
 	Revoke    bool           `json:"revoke,omitempty"`
 	Peer      InputPeerClass `json:"peer"`
 	MaxID     int            `json:"max_id"`
-	MinDate   *int           `json:"min_date"`
-	MaxDate   *int           `json:"max_date"`
+	MinDate   *int           `json:"min_date,omitempty"`
+	MaxDate   *int           `json:"max_date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -7446,7 +7446,7 @@ func (o *MessagesReceivedMessagesRequest) decode(d *tl.Decoder, _ int) {
 // messages.setTyping#58943ee2 flags:# peer:InputPeer top_msg_id:flags.0?int action:SendMessageAction = Bool
 type MessagesSetTypingRequest struct {
 	Peer     InputPeerClass         `json:"peer"`
-	TopMsgID *int                   `json:"top_msg_id"`
+	TopMsgID *int                   `json:"top_msg_id,omitempty"`
 	Action   SendMessageActionClass `json:"action"`
 }
 
@@ -7500,15 +7500,15 @@ type MessagesSendMessageRequest struct {
 	InvertMedia            bool                 `json:"invert_media,omitempty"`
 	AllowPaidFloodskip     bool                 `json:"allow_paid_floodskip,omitempty"`
 	Peer                   InputPeerClass       `json:"peer"`
-	ReplyTo                InputReplyToClass    `json:"reply_to"`
+	ReplyTo                InputReplyToClass    `json:"reply_to,omitempty"`
 	Message                string               `json:"message"`
 	RandomID               int64                `json:"random_id"`
-	Entities               []MessageEntityClass `json:"entities"`
-	ScheduleDate           *int                 `json:"schedule_date"`
-	ScheduleRepeatPeriod   *int                 `json:"schedule_repeat_period"`
-	SendAs                 InputPeerClass       `json:"send_as"`
-	Effect                 *int64               `json:"effect"`
-	AllowPaidStars         *int64               `json:"allow_paid_stars"`
+	Entities               []MessageEntityClass `json:"entities,omitempty"`
+	ScheduleDate           *int                 `json:"schedule_date,omitempty"`
+	ScheduleRepeatPeriod   *int                 `json:"schedule_repeat_period,omitempty"`
+	SendAs                 InputPeerClass       `json:"send_as,omitempty"`
+	Effect                 *int64               `json:"effect,omitempty"`
+	AllowPaidStars         *int64               `json:"allow_paid_stars,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -7795,7 +7795,7 @@ func (o *MessagesGetAllDraftsRequest) decode(_ *tl.Decoder, _ int) {
 // limit:int max_id:int min_id:int = messages.Messages
 type MessagesGetUnreadMentionsRequest struct {
 	Peer      InputPeerClass `json:"peer"`
-	TopMsgID  *int           `json:"top_msg_id"`
+	TopMsgID  *int           `json:"top_msg_id,omitempty"`
 	OffsetID  int            `json:"offset_id"`
 	AddOffset int            `json:"add_offset"`
 	Limit     int            `json:"limit"`
@@ -7857,7 +7857,7 @@ func (o *MessagesGetUnreadMentionsRequest) decode(d *tl.Decoder, layer int) {
 // messages.readMentions#36e5bf4d flags:# peer:InputPeer top_msg_id:flags.0?int = messages.AffectedHistory
 type MessagesReadMentionsRequest struct {
 	Peer     InputPeerClass `json:"peer"`
-	TopMsgID *int           `json:"top_msg_id"`
+	TopMsgID *int           `json:"top_msg_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -7906,8 +7906,8 @@ func (o *MessagesReadMentionsRequest) decode(d *tl.Decoder, layer int) {
 // messages.Messages
 type MessagesGetUnreadReactionsRequest struct {
 	Peer        InputPeerClass `json:"peer"`
-	TopMsgID    *int           `json:"top_msg_id"`
-	SavedPeerID InputPeerClass `json:"saved_peer_id"`
+	TopMsgID    *int           `json:"top_msg_id,omitempty"`
+	SavedPeerID InputPeerClass `json:"saved_peer_id,omitempty"`
 	OffsetID    int            `json:"offset_id"`
 	AddOffset   int            `json:"add_offset"`
 	Limit       int            `json:"limit"`
@@ -7981,8 +7981,8 @@ func (o *MessagesGetUnreadReactionsRequest) decode(d *tl.Decoder, layer int) {
 // messages.AffectedHistory
 type MessagesReadReactionsRequest struct {
 	Peer        InputPeerClass `json:"peer"`
-	TopMsgID    *int           `json:"top_msg_id"`
-	SavedPeerID InputPeerClass `json:"saved_peer_id"`
+	TopMsgID    *int           `json:"top_msg_id,omitempty"`
+	SavedPeerID InputPeerClass `json:"saved_peer_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -8068,7 +8068,7 @@ func (o *MessagesGetDialogFiltersRequest) decode(_ *tl.Decoder, _ int) {
 //
 // messages.getDialogUnreadMarks#21202222 flags:# parent_peer:flags.0?InputPeer = Vector<DialogPeer>
 type MessagesGetDialogUnreadMarksRequest struct {
-	ParentPeer InputPeerClass `json:"parent_peer"`
+	ParentPeer InputPeerClass `json:"parent_peer,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -8241,7 +8241,7 @@ func (o *MessagesGetQuickRepliesRequest) decode(d *tl.Decoder, _ int) {
 // offset_date:int offset_id:int offset_peer:InputPeer limit:int hash:long = messages.SavedDialogs
 type MessagesGetSavedDialogsRequest struct {
 	ExcludePinned bool           `json:"exclude_pinned,omitempty"`
-	ParentPeer    InputPeerClass `json:"parent_peer"`
+	ParentPeer    InputPeerClass `json:"parent_peer,omitempty"`
 	OffsetDate    int            `json:"offset_date"`
 	OffsetID      int            `json:"offset_id"`
 	OffsetPeer    InputPeerClass `json:"offset_peer"`
@@ -8813,7 +8813,7 @@ func (o *MessagesGetRecentReactionsRequest) decode(d *tl.Decoder, _ int) {
 //
 // messages.getSavedReactionTags#3637e05b flags:# peer:flags.0?InputPeer hash:long = messages.SavedReactionTags
 type MessagesGetSavedReactionTagsRequest struct {
-	Peer InputPeerClass `json:"peer"`
+	Peer InputPeerClass `json:"peer,omitempty"`
 	Hash int64          `json:"hash"`
 }
 
@@ -9003,7 +9003,7 @@ func (o *MessagesGetScheduledHistoryRequest) decode(d *tl.Decoder, layer int) {
 // messages.getSponsoredMessages#3d6ce850 flags:# peer:InputPeer msg_id:flags.0?int = messages.SponsoredMessages
 type MessagesGetSponsoredMessagesRequest struct {
 	Peer  InputPeerClass `json:"peer"`
-	MsgID *int           `json:"msg_id"`
+	MsgID *int           `json:"msg_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -9286,7 +9286,7 @@ func (o *MessagesGetMessageReadParticipantsRequest) decode(d *tl.Decoder, _ int)
 // peer:InputDialogPeer = Bool
 type MessagesMarkDialogUnreadRequest struct {
 	Unread     bool                 `json:"unread,omitempty"`
-	ParentPeer InputPeerClass       `json:"parent_peer"`
+	ParentPeer InputPeerClass       `json:"parent_peer,omitempty"`
 	Peer       InputDialogPeerClass `json:"peer"`
 }
 
@@ -9392,7 +9392,7 @@ func (o *MessagesToggleDialogPinRequest) decode(d *tl.Decoder, _ int) {
 // limit:int max_id:int min_id:int = messages.Messages
 type MessagesGetUnreadPollVotesRequest struct {
 	Peer      InputPeerClass `json:"peer"`
-	TopMsgID  *int           `json:"top_msg_id"`
+	TopMsgID  *int           `json:"top_msg_id,omitempty"`
 	OffsetID  int            `json:"offset_id"`
 	AddOffset int            `json:"add_offset"`
 	Limit     int            `json:"limit"`

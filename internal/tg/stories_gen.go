@@ -431,7 +431,7 @@ func (o *InputPrivacyValueDisallowBots) decode(_ *tl.Decoder, _ int) {
 // peerStories#9a35e999 flags:# peer:Peer max_read_id:flags.0?int stories:Vector<StoryItem> = PeerStories
 type PeerStories struct {
 	Peer      PeerClass        `json:"peer"`
-	MaxReadID *int             `json:"max_read_id"`
+	MaxReadID *int             `json:"max_read_id,omitempty"`
 	Stories   []StoryItemClass `json:"stories"`
 }
 
@@ -481,8 +481,8 @@ func (o *PeerStories) decode(d *tl.Decoder, _ int) {
 // storiesStealthMode#712e27fd flags:# active_until_date:flags.0?int cooldown_until_date:flags.1?int =
 // StoriesStealthMode
 type StoriesStealthMode struct {
-	ActiveUntilDate   *int `json:"active_until_date"`
-	CooldownUntilDate *int `json:"cooldown_until_date"`
+	ActiveUntilDate   *int `json:"active_until_date,omitempty"`
+	CooldownUntilDate *int `json:"cooldown_until_date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -622,14 +622,14 @@ type StoryItem struct {
 	Out              bool                 `json:"out,omitempty"`
 	ID               int                  `json:"id"`
 	Date             int                  `json:"date"`
-	FromID           PeerClass            `json:"from_id"`
+	FromID           PeerClass            `json:"from_id,omitempty"`
 	ExpireDate       int                  `json:"expire_date"`
-	Caption          *string              `json:"caption"`
-	Entities         []MessageEntityClass `json:"entities"`
+	Caption          *string              `json:"caption,omitempty"`
+	Entities         []MessageEntityClass `json:"entities,omitempty"`
 	Media            MessageMediaClass    `json:"media"`
-	Privacy          []PrivacyRuleClass   `json:"privacy"`
-	SentReaction     ReactionClass        `json:"sent_reaction"`
-	Albums           []int                `json:"albums"`
+	Privacy          []PrivacyRuleClass   `json:"privacy,omitempty"`
+	SentReaction     ReactionClass        `json:"sent_reaction,omitempty"`
+	Albums           []int                `json:"albums,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1051,7 +1051,7 @@ func (o *StoriesPeerStories) decode(d *tl.Decoder, _ int) {
 type StoriesStories struct {
 	Count       int              `json:"count"`
 	Stories     []StoryItemClass `json:"stories"`
-	PinnedToTop []int            `json:"pinned_to_top"`
+	PinnedToTop []int            `json:"pinned_to_top,omitempty"`
 	Chats       []ChatClass      `json:"chats"`
 	Users       []UserClass      `json:"users"`
 }
@@ -1138,12 +1138,12 @@ type StoriesStartLiveRequest struct {
 	Noforwards            bool                    `json:"noforwards,omitempty"`
 	RTMPStream            bool                    `json:"rtmp_stream,omitempty"`
 	Peer                  InputPeerClass          `json:"peer"`
-	Caption               *string                 `json:"caption"`
-	Entities              []MessageEntityClass    `json:"entities"`
+	Caption               *string                 `json:"caption,omitempty"`
+	Entities              []MessageEntityClass    `json:"entities,omitempty"`
 	PrivacyRules          []InputPrivacyRuleClass `json:"privacy_rules"`
 	RandomID              int64                   `json:"random_id"`
-	MessagesEnabled       *bool                   `json:"messages_enabled"`
-	SendPaidMessagesStars *int64                  `json:"send_paid_messages_stars"`
+	MessagesEnabled       *bool                   `json:"messages_enabled,omitempty"`
+	SendPaidMessagesStars *int64                  `json:"send_paid_messages_stars,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1223,7 +1223,7 @@ func (o *StoriesStartLiveRequest) decode(d *tl.Decoder, _ int) {
 type StoriesGetAllStoriesRequest struct {
 	Next   bool    `json:"next,omitempty"`
 	Hidden bool    `json:"hidden,omitempty"`
-	State  *string `json:"state"`
+	State  *string `json:"state,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

@@ -2273,6 +2273,7 @@ var (
 	emptyChatPhoto             Object = &ChatPhotoEmpty{}
 	emptyInputChannel          Object = &InputChannelEmpty{}
 	emptyInputCheckPasswordSRP Object = &InputCheckPasswordEmpty{}
+	emptyInputGeoPoint         Object = &InputGeoPointEmpty{}
 	emptyInputPeer             Object = &InputPeerEmpty{}
 	emptyInputStickerSet       Object = &InputStickerSetEmpty{}
 	emptyInputUser             Object = &InputUserEmpty{}
@@ -2280,7 +2281,10 @@ var (
 	emptyMessageAction         Object = &MessageActionEmpty{}
 	emptyMessageMedia          Object = &MessageMediaUnsupported{}
 	emptyMessagesFilter        Object = &InputMessagesFilterEmpty{}
+	emptyPasswordKdfAlgo       Object = &PasswordKdfAlgoUnknown{}
 	emptyPhoto                 Object = &PhotoEmpty{}
+	emptySecurePasswordKdfAlgo Object = &SecurePasswordKdfAlgoUnknown{}
 	emptyUser                  Object = &UserEmpty{}
 	emptyUserStatus            Object = &UserStatusEmpty{}
+	emptyStorageFileType       Object = &StorageFileUnknown{}
 )

@@ -57,7 +57,10 @@ func parseJSON(data []byte) (map[string]any, error) {
 // A jsonReader fills objects from a tree of JSON values.
 type jsonReader struct{ depth, nodes int }
 
-var errType = errors.New("wrong type")
+var (
+	errType        = errors.New("wrong type")
+	errConstructor = errors.New(`field "_": wrong constructor`)
+)
 
 // fields fills a struct from a JSON object.
 func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
@@ -71,7 +74,7 @@ func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
 	if name, ok := tree["_"]; ok {
 		o, _ := v.Addr().Interface().(Object)
 		if o == nil || name != o.TypeName() {
-			return errors.New(`field "_": wrong constructor`)
+			return errConstructor
 		}
 		used++
 	}

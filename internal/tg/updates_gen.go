@@ -226,7 +226,7 @@ func (o *UpdateDeleteMessages) decode(d *tl.Decoder, _ int) {
 // updateUserTyping#2a17bf5c flags:# user_id:long top_msg_id:flags.0?int action:SendMessageAction = Update
 type UpdateUserTyping struct {
 	UserID   int64                  `json:"user_id"`
-	TopMsgID *int                   `json:"top_msg_id"`
+	TopMsgID *int                   `json:"top_msg_id,omitempty"`
 	Action   SendMessageActionClass `json:"action"`
 }
 
@@ -489,9 +489,9 @@ func (o *UpdateUserName) decode(d *tl.Decoder, layer int) {
 type UpdateNewAuthorization struct {
 	Unconfirmed bool    `json:"unconfirmed,omitempty"`
 	Hash        int64   `json:"hash"`
-	Date        *int    `json:"date"`
-	Device      *string `json:"device"`
-	Location    *string `json:"location"`
+	Date        *int    `json:"date,omitempty"`
+	Device      *string `json:"device,omitempty"`
+	Location    *string `json:"location,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -752,7 +752,7 @@ func (o *UpdateNotifySettings) decode(d *tl.Decoder, _ int) {
 type UpdateServiceNotification struct {
 	Popup       bool                 `json:"popup,omitempty"`
 	InvertMedia bool                 `json:"invert_media,omitempty"`
-	InboxDate   *int                 `json:"inbox_date"`
+	InboxDate   *int                 `json:"inbox_date,omitempty"`
 	Type        string               `json:"type"`
 	Message     string               `json:"message"`
 	Media       MessageMediaClass    `json:"media"`
@@ -856,9 +856,9 @@ func (o *UpdateUserPhone) decode(d *tl.Decoder, layer int) {
 // updateReadHistoryInbox#9e84bc99 flags:# folder_id:flags.0?int peer:Peer top_msg_id:flags.1?int max_id:int
 // still_unread_count:int pts:int pts_count:int = Update
 type UpdateReadHistoryInbox struct {
-	FolderID         *int      `json:"folder_id"`
+	FolderID         *int      `json:"folder_id,omitempty"`
 	Peer             PeerClass `json:"peer"`
-	TopMsgID         *int      `json:"top_msg_id"`
+	TopMsgID         *int      `json:"top_msg_id,omitempty"`
 	MaxID            int       `json:"max_id"`
 	StillUnreadCount int       `json:"still_unread_count"`
 	Pts              int       `json:"pts"`
@@ -961,7 +961,7 @@ type UpdateReadMessagesContents struct {
 	Messages []int `json:"messages"`
 	Pts      int   `json:"pts"`
 	PtsCount int   `json:"pts_count"`
-	Date     *int  `json:"date"`
+	Date     *int  `json:"date,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1014,7 +1014,7 @@ func (o *UpdateReadMessagesContents) decode(d *tl.Decoder, layer int) {
 // updateChannelTooLong#108d941f flags:# channel_id:long pts:flags.0?int = Update
 type UpdateChannelTooLong struct {
 	ChannelID int64 `json:"channel_id"`
-	Pts       *int  `json:"pts"`
+	Pts       *int  `json:"pts,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1147,7 +1147,7 @@ func (o *UpdateNewChannelMessage) decode(d *tl.Decoder, _ int) {
 // updateReadChannelInbox#922e6e10 flags:# folder_id:flags.0?int channel_id:long max_id:int still_unread_count:int
 // pts:int = Update
 type UpdateReadChannelInbox struct {
-	FolderID         *int  `json:"folder_id"`
+	FolderID         *int  `json:"folder_id,omitempty"`
 	ChannelID        int64 `json:"channel_id"`
 	MaxID            int   `json:"max_id"`
 	StillUnreadCount int   `json:"still_unread_count"`
@@ -1496,7 +1496,7 @@ func (o *UpdatePtsChanged) decode(_ *tl.Decoder, _ int) {
 // updateDialogPinned#6e6fe51c flags:# pinned:flags.0?true folder_id:flags.1?int peer:DialogPeer = Update
 type UpdateDialogPinned struct {
 	Pinned   bool            `json:"pinned,omitempty"`
-	FolderID *int            `json:"folder_id"`
+	FolderID *int            `json:"folder_id,omitempty"`
 	Peer     DialogPeerClass `json:"peer"`
 }
 
@@ -1538,8 +1538,8 @@ func (o *UpdateDialogPinned) decode(d *tl.Decoder, _ int) {
 // saved_peer_id:flags.1?Peer messages:Vector<int> = Update
 type UpdateChannelReadMessagesContents struct {
 	ChannelID   int64     `json:"channel_id"`
-	TopMsgID    *int      `json:"top_msg_id"`
-	SavedPeerID PeerClass `json:"saved_peer_id"`
+	TopMsgID    *int      `json:"top_msg_id,omitempty"`
+	SavedPeerID PeerClass `json:"saved_peer_id,omitempty"`
 	Messages    []int     `json:"messages"`
 }
 
@@ -1641,7 +1641,7 @@ func (o *UpdateContactsReset) decode(_ *tl.Decoder, _ int) {
 type UpdateDialogUnreadMark struct {
 	Unread      bool            `json:"unread,omitempty"`
 	Peer        DialogPeerClass `json:"peer"`
-	SavedPeerID PeerClass       `json:"saved_peer_id"`
+	SavedPeerID PeerClass       `json:"saved_peer_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -1834,7 +1834,7 @@ func (o *UpdatePeerBlocked) decode(d *tl.Decoder, layer int) {
 // action:SendMessageAction = Update
 type UpdateChannelUserTyping struct {
 	ChannelID int64                  `json:"channel_id"`
-	TopMsgID  *int                   `json:"top_msg_id"`
+	TopMsgID  *int                   `json:"top_msg_id,omitempty"`
 	FromID    PeerClass              `json:"from_id"`
 	Action    SendMessageActionClass `json:"action"`
 }
@@ -1980,7 +1980,7 @@ func (o *UpdateGroupCallParticipants) decode(d *tl.Decoder, _ int) {
 // updateGroupCall#9d2216e0 flags:# live_story:flags.2?true peer:flags.1?Peer call:GroupCall = Update
 type UpdateGroupCall struct {
 	LiveStory bool           `json:"live_story,omitempty"`
-	Peer      PeerClass      `json:"peer"`
+	Peer      PeerClass      `json:"peer,omitempty"`
 	Call      GroupCallClass `json:"call"`
 	ChatID    int64          `json:"-"`
 }
@@ -2063,9 +2063,9 @@ type UpdateChatParticipant struct {
 	Date            int                     `json:"date"`
 	ActorID         int64                   `json:"actor_id"`
 	UserID          int64                   `json:"user_id"`
-	PrevParticipant ChatParticipantClass    `json:"prev_participant"`
-	NewParticipant  ChatParticipantClass    `json:"new_participant"`
-	Invite          ExportedChatInviteClass `json:"invite"`
+	PrevParticipant ChatParticipantClass    `json:"prev_participant,omitempty"`
+	NewParticipant  ChatParticipantClass    `json:"new_participant,omitempty"`
+	Invite          ExportedChatInviteClass `json:"invite,omitempty"`
 	Qts             int                     `json:"qts"`
 }
 
@@ -2167,9 +2167,9 @@ type UpdateChannelParticipant struct {
 	Date            int                     `json:"date"`
 	ActorID         int64                   `json:"actor_id"`
 	UserID          int64                   `json:"user_id"`
-	PrevParticipant ChannelParticipantClass `json:"prev_participant"`
-	NewParticipant  ChannelParticipantClass `json:"new_participant"`
-	Invite          ExportedChatInviteClass `json:"invite"`
+	PrevParticipant ChannelParticipantClass `json:"prev_participant,omitempty"`
+	NewParticipant  ChannelParticipantClass `json:"new_participant,omitempty"`
+	Invite          ExportedChatInviteClass `json:"invite,omitempty"`
 	Qts             int                     `json:"qts"`
 }
 
@@ -2702,10 +2702,10 @@ type UpdateShortMessage struct {
 	Pts         int                     `json:"pts"`
 	PtsCount    int                     `json:"pts_count"`
 	Date        int                     `json:"date"`
-	ViaBotID    *int64                  `json:"via_bot_id"`
-	ReplyTo     MessageReplyHeaderClass `json:"reply_to"`
-	Entities    []MessageEntityClass    `json:"entities"`
-	TTLPeriod   *int                    `json:"ttl_period"`
+	ViaBotID    *int64                  `json:"via_bot_id,omitempty"`
+	ReplyTo     MessageReplyHeaderClass `json:"reply_to,omitempty"`
+	Entities    []MessageEntityClass    `json:"entities,omitempty"`
+	TTLPeriod   *int                    `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2820,10 +2820,10 @@ type UpdateShortChatMessage struct {
 	Pts         int                     `json:"pts"`
 	PtsCount    int                     `json:"pts_count"`
 	Date        int                     `json:"date"`
-	ViaBotID    *int64                  `json:"via_bot_id"`
-	ReplyTo     MessageReplyHeaderClass `json:"reply_to"`
-	Entities    []MessageEntityClass    `json:"entities"`
-	TTLPeriod   *int                    `json:"ttl_period"`
+	ViaBotID    *int64                  `json:"via_bot_id,omitempty"`
+	ReplyTo     MessageReplyHeaderClass `json:"reply_to,omitempty"`
+	Entities    []MessageEntityClass    `json:"entities,omitempty"`
+	TTLPeriod   *int                    `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3099,9 +3099,9 @@ type UpdateShortSentMessage struct {
 	Pts       int                  `json:"pts"`
 	PtsCount  int                  `json:"pts_count"`
 	Date      int                  `json:"date"`
-	Media     MessageMediaClass    `json:"media"`
-	Entities  []MessageEntityClass `json:"entities"`
-	TTLPeriod *int                 `json:"ttl_period"`
+	Media     MessageMediaClass    `json:"media,omitempty"`
+	Entities  []MessageEntityClass `json:"entities,omitempty"`
+	TTLPeriod *int                 `json:"ttl_period,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3168,7 +3168,7 @@ func (o *UpdateShortSentMessage) decode(d *tl.Decoder, _ int) {
 type UpdatesChannelDifferenceEmpty struct {
 	Final   bool `json:"final,omitempty"`
 	Pts     int  `json:"pts"`
-	Timeout *int `json:"timeout"`
+	Timeout *int `json:"timeout,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -3209,7 +3209,7 @@ func (o *UpdatesChannelDifferenceEmpty) decode(d *tl.Decoder, _ int) {
 // messages:Vector<Message> chats:Vector<Chat> users:Vector<User> = updates.ChannelDifference
 type UpdatesChannelDifferenceTooLong struct {
 	Final    bool           `json:"final,omitempty"`
-	Timeout  *int           `json:"timeout"`
+	Timeout  *int           `json:"timeout,omitempty"`
 	Dialog   Dialog         `json:"dialog"`
 	Messages []MessageClass `json:"messages"`
 	Chats    []ChatClass    `json:"chats"`
@@ -3280,7 +3280,7 @@ func (o *UpdatesChannelDifferenceTooLong) decode(d *tl.Decoder, _ int) {
 type UpdatesChannelDifference struct {
 	Final        bool           `json:"final,omitempty"`
 	Pts          int            `json:"pts"`
-	Timeout      *int           `json:"timeout"`
+	Timeout      *int           `json:"timeout,omitempty"`
 	NewMessages  []MessageClass `json:"new_messages"`
 	OtherUpdates []UpdateClass  `json:"other_updates"`
 	Chats        []ChatClass    `json:"chats"`
@@ -3622,11 +3622,11 @@ func (o *UpdatesGetStateRequest) decode(_ *tl.Decoder, _ int) {
 // qts:int qts_limit:flags.2?int = updates.Difference
 type UpdatesGetDifferenceRequest struct {
 	Pts           int  `json:"pts"`
-	PtsLimit      *int `json:"pts_limit"`
-	PtsTotalLimit *int `json:"pts_total_limit"`
+	PtsLimit      *int `json:"pts_limit,omitempty"`
+	PtsTotalLimit *int `json:"pts_total_limit,omitempty"`
 	Date          int  `json:"date"`
 	Qts           int  `json:"qts"`
-	QtsLimit      *int `json:"qts_limit"`
+	QtsLimit      *int `json:"qts_limit,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

@@ -212,7 +212,7 @@ type InputPhoneContact struct {
 	Phone     string            `json:"phone"`
 	FirstName string            `json:"first_name"`
 	LastName  string            `json:"last_name"`
-	Note      *TextWithEntities `json:"note"`
+	Note      *TextWithEntities `json:"note,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -479,22 +479,22 @@ type User struct {
 	BotGuestchat            bool                  `json:"bot_guestchat,omitempty"`
 	BotGuard                bool                  `json:"bot_guard,omitempty"`
 	ID                      int64                 `json:"id"`
-	AccessHash              *int64                `json:"access_hash"`
-	FirstName               *string               `json:"first_name"`
-	LastName                *string               `json:"last_name"`
-	Username                *string               `json:"username"`
-	Phone                   *string               `json:"phone"`
-	Photo                   UserProfilePhotoClass `json:"photo"`
-	Status                  UserStatusClass       `json:"status"`
-	BotInfoVersion          *int                  `json:"bot_info_version"`
-	RestrictionReason       []RestrictionReason   `json:"restriction_reason"`
-	BotInlinePlaceholder    *string               `json:"bot_inline_placeholder"`
-	LangCode                *string               `json:"lang_code"`
-	Usernames               []Username            `json:"usernames"`
-	BotActiveUsers          *int                  `json:"bot_active_users"`
-	BotVerificationIcon     *int64                `json:"bot_verification_icon"`
-	SendPaidMessagesStars   *int64                `json:"send_paid_messages_stars"`
-	LinkedCommunityID       *int64                `json:"linked_community_id"`
+	AccessHash              *int64                `json:"access_hash,omitempty"`
+	FirstName               *string               `json:"first_name,omitempty"`
+	LastName                *string               `json:"last_name,omitempty"`
+	Username                *string               `json:"username,omitempty"`
+	Phone                   *string               `json:"phone,omitempty"`
+	Photo                   UserProfilePhotoClass `json:"photo,omitempty"`
+	Status                  UserStatusClass       `json:"status,omitempty"`
+	BotInfoVersion          *int                  `json:"bot_info_version,omitempty"`
+	RestrictionReason       []RestrictionReason   `json:"restriction_reason,omitempty"`
+	BotInlinePlaceholder    *string               `json:"bot_inline_placeholder,omitempty"`
+	LangCode                *string               `json:"lang_code,omitempty"`
+	Usernames               []Username            `json:"usernames,omitempty"`
+	BotActiveUsers          *int                  `json:"bot_active_users,omitempty"`
+	BotVerificationIcon     *int64                `json:"bot_verification_icon,omitempty"`
+	SendPaidMessagesStars   *int64                `json:"send_paid_messages_stars,omitempty"`
+	LinkedCommunityID       *int64                `json:"linked_community_id,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -768,26 +768,26 @@ type UserFull struct {
 	NoforwardsPeerEnabled   bool               `json:"noforwards_peer_enabled,omitempty"`
 	UnofficialSecurityRisk  bool               `json:"unofficial_security_risk,omitempty"`
 	ID                      int64              `json:"id"`
-	About                   *string            `json:"about"`
+	About                   *string            `json:"about,omitempty"`
 	Settings                PeerSettings       `json:"settings"`
-	PersonalPhoto           PhotoClass         `json:"personal_photo"`
-	ProfilePhoto            PhotoClass         `json:"profile_photo"`
-	FallbackPhoto           PhotoClass         `json:"fallback_photo"`
+	PersonalPhoto           PhotoClass         `json:"personal_photo,omitempty"`
+	ProfilePhoto            PhotoClass         `json:"profile_photo,omitempty"`
+	FallbackPhoto           PhotoClass         `json:"fallback_photo,omitempty"`
 	NotifySettings          PeerNotifySettings `json:"notify_settings"`
-	PinnedMsgID             *int               `json:"pinned_msg_id"`
+	PinnedMsgID             *int               `json:"pinned_msg_id,omitempty"`
 	CommonChatsCount        int                `json:"common_chats_count"`
-	FolderID                *int               `json:"folder_id"`
-	TTLPeriod               *int               `json:"ttl_period"`
-	PrivateForwardName      *string            `json:"private_forward_name"`
-	BotGroupAdminRights     *ChatAdminRights   `json:"bot_group_admin_rights"`
-	BotBroadcastAdminRights *ChatAdminRights   `json:"bot_broadcast_admin_rights"`
-	Stories                 *PeerStories       `json:"stories"`
-	PersonalChannelID       *int64             `json:"personal_channel_id"`
-	PersonalChannelMessage  *int               `json:"personal_channel_message"`
-	StargiftsCount          *int               `json:"stargifts_count"`
-	SendPaidMessagesStars   *int64             `json:"send_paid_messages_stars"`
-	Note                    *TextWithEntities  `json:"note"`
-	BotManagerID            *int64             `json:"bot_manager_id"`
+	FolderID                *int               `json:"folder_id,omitempty"`
+	TTLPeriod               *int               `json:"ttl_period,omitempty"`
+	PrivateForwardName      *string            `json:"private_forward_name,omitempty"`
+	BotGroupAdminRights     *ChatAdminRights   `json:"bot_group_admin_rights,omitempty"`
+	BotBroadcastAdminRights *ChatAdminRights   `json:"bot_broadcast_admin_rights,omitempty"`
+	Stories                 *PeerStories       `json:"stories,omitempty"`
+	PersonalChannelID       *int64             `json:"personal_channel_id,omitempty"`
+	PersonalChannelMessage  *int               `json:"personal_channel_message,omitempty"`
+	StargiftsCount          *int               `json:"stargifts_count,omitempty"`
+	SendPaidMessagesStars   *int64             `json:"send_paid_messages_stars,omitempty"`
+	Note                    *TextWithEntities  `json:"note,omitempty"`
+	BotManagerID            *int64             `json:"bot_manager_id,omitempty"`
 	User                    UserClass          `json:"-"`
 }
 
@@ -1088,7 +1088,7 @@ type UserProfilePhoto struct {
 	HasVideo      bool   `json:"has_video,omitempty"`
 	Personal      bool   `json:"personal,omitempty"`
 	PhotoID       int64  `json:"photo_id"`
-	StrippedThumb []byte `json:"stripped_thumb"`
+	StrippedThumb []byte `json:"stripped_thumb,omitempty"`
 	DCID          int    `json:"dc_id"`
 }
 
@@ -2539,7 +2539,7 @@ func (o *ContactsSearchRequest) decode(d *tl.Decoder, layer int) {
 // contacts.resolveUsername#725afbbc flags:# username:string referer:flags.0?string = contacts.ResolvedPeer
 type ContactsResolveUsernameRequest struct {
 	Username string  `json:"username"`
-	Referer  *string `json:"referer"`
+	Referer  *string `json:"referer,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.
@@ -2665,7 +2665,7 @@ type ContactsAddContactRequest struct {
 	FirstName                string            `json:"first_name"`
 	LastName                 string            `json:"last_name"`
 	Phone                    string            `json:"phone"`
-	Note                     *TextWithEntities `json:"note"`
+	Note                     *TextWithEntities `json:"note,omitempty"`
 }
 
 // TypeID returns the constructor's id in the newest layer.

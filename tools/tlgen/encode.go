@@ -247,9 +247,13 @@ func encodeSlot(w *bytes.Buffer, s *schema, c *constructor, i int, sl slot) {
 // patched tells whether bits of a word are taken back when an object turns
 // out to be absent in the layer.
 func (c *constructor) patched(s *schema, word string) bool {
-	return slices.ContainsFunc(c.slots, func(sl slot) bool {
-		return sl.word == word && sl.field != nil && primitives[sl.typ] == "" && !strings.HasPrefix(sl.typ, "Vector<")
-	})
+	for i, sl := range c.slots {
+		object := sl.field != nil && primitives[sl.typ] == "" && !strings.HasPrefix(sl.typ, "Vector<")
+		if sl.word == word && object && (!s.isInterface(sl.typ) || !c.shared(i)) {
+			return true
+		}
+	}
+	return false
 }
 
 // writers are the names of the Buffer's methods by type of slot and field.
@@ -292,6 +296,8 @@ func encodeValue(s *schema, c *constructor, i int, sl slot) string {
 			localName(f.name), name, item)
 	case sl.optional() && f.ptr && c.shared(i):
 		return fmt.Sprintf("putOptional(b, %sAt, 1<<%d, orZero(%s), layer)", sl.word, sl.bit, name)
+	case sl.optional() && one == nil && c.shared(i):
+		return fmt.Sprintf("putRequired(b, %s, %s, layer)", name, s.fallback(elem))
 	case sl.optional() && f.ptr, sl.optional() && one == nil:
 		return fmt.Sprintf("putOptional(b, %sAt, 1<<%d, %s, layer)", sl.word, sl.bit, name)
 	case f.ptr:
@@ -335,7 +341,7 @@ func (s *schema) fallback(class string) string {
 // called so, or its only one. nil if there is none, or none in every layer.
 func (s *schema) empty(class string) *constructor {
 	all := s.classes[class]
-	for _, suffix := range []string{"Unsupported", "Empty", "Default"} {
+	for _, suffix := range []string{"Unsupported", "Empty", "Default", "Unknown"} {
 		for _, c := range all {
 			if strings.HasSuffix(c.name, suffix) && s.blank(c) {
 				return c

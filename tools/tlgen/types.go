@@ -73,7 +73,7 @@ func structType(w *bytes.Buffer, c *constructor) {
 		switch {
 		case f.kept:
 			tag = "-"
-		case f.typ == "true":
+		case f.optional():
 			tag += ",omitempty"
 		}
 		fmt.Fprintf(w, "%s %s `json:\"%s\"`\n", f.goName, f.goType, tag)

@@ -40,8 +40,9 @@ const deep = 3
 // fields fills a struct.
 func (g *Generator) fields(v reflect.Value, depth int) {
 	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if name != "-" {
+		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		absent := option == "omitempty" && (depth >= deep || g.r.IntN(2) == 0)
+		if name != "-" && !absent {
 			g.value(v.Field(i), name, depth)
 		}
 	}
@@ -51,10 +52,8 @@ func (g *Generator) fields(v reflect.Value, depth int) {
 func (g *Generator) value(v reflect.Value, name string, depth int) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		if g.r.IntN(2) == 0 && depth < deep {
-			v.Set(reflect.New(v.Type().Elem()))
-			g.value(v.Elem(), name, depth)
-		}
+		v.Set(reflect.New(v.Type().Elem()))
+		g.value(v.Elem(), name, depth)
 	case reflect.Interface:
 		v.Set(g.object(v.Type(), depth))
 	case reflect.Struct:
@@ -86,7 +85,7 @@ func (g *Generator) long(name string) int64 {
 	return int64(g.r.Int32())
 }
 
-// list sets a slice, which is absent in some optional fields.
+// list sets a slice.
 func (g *Generator) list(v reflect.Value, name string, depth int) {
 	n := g.r.IntN(3)
 	if v.Type().Elem().Kind() == reflect.Uint8 {

@@ -1,0 +1,62 @@
+package tg
+
+import (
+	"strconv"
+	"testing"
+
+	"parley/internal/tl"
+)
+
+// crowd returns the update that n participants joined a call.
+func crowd(n int) *Updates {
+	u := &UpdateGroupCallParticipants{Call: &InputGroupCall{ID: 1, AccessHash: 2}, Version: n}
+	all := &Updates{Updates: []UpdateClass{u}, Date: 1}
+	for i := range n {
+		id := int64(1000001 + i)
+		u.Participants = append(u.Participants, GroupCallParticipant{
+			Versioned: true, CanSelfUnmute: true, Muted: true, Peer: &PeerUser{UserID: id}, Date: 1, Source: -i,
+		})
+		all.Users = append(all.Users, &User{
+			ID: id, AccessHash: new(int64(7)), FirstName: new("Somebody"), Status: &UserStatusRecently{},
+		})
+	}
+	return all
+}
+
+func BenchmarkEncode(b *testing.B) {
+	o := crowd(100)
+	for _, layer := range []int{127, 160, Layer} {
+		b.Run(strconv.Itoa(layer), func(b *testing.B) {
+			buf := make([]byte, 0, 1<<16)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := o.Encode(tl.NewBuffer(buf), layer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	data, err := Encode(crowd(100), Layer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkJSON(b *testing.B) {
+	o := crowd(100)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := o.MarshalJSON(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
