@@ -13,7 +13,7 @@ import (
 // A schema is all lines, put together by constructor and class.
 type schema struct {
 	families     []string
-	constructors []*constructor          // methods too; in the order of the files
+	constructors []*constructor            // methods too; in the order of the files
 	classes      map[string][]*constructor // by name of the class; none for a class we neither send nor accept
 	fallbacks    map[string]bool           // classes whose empty object is used
 }
@@ -36,8 +36,11 @@ func (c *constructor) newest() line { return c.lines[len(c.lines)-1] }
 // load reads all schema files in dir.
 func load(dir string) (*schema, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.tl"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("find schema in %s: none (%w)", dir, err)
+	if err != nil {
+		return nil, fmt.Errorf("find schema: %w", err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("find schema: no .tl file in %s", dir)
 	}
 	s := &schema{classes: map[string][]*constructor{}, fallbacks: map[string]bool{}}
 	var lines []line
