@@ -23,6 +23,21 @@ func crowd(n int) *Updates {
 	return all
 }
 
+// TestEncodeAllocates expects an encoding to need nothing but its buffer.
+func TestEncodeAllocates(t *testing.T) {
+	o, buf := crowd(10), make([]byte, 0, 1<<16)
+	for _, layer := range []int{MinLayer, 160, Layer} {
+		n := testing.AllocsPerRun(100, func() {
+			if err := o.Encode(tl.NewBuffer(buf), layer); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 1 {
+			t.Errorf("at %d: %v allocations, want 1", layer, n)
+		}
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	o := crowd(100)
 	for _, layer := range []int{127, 160, Layer} {

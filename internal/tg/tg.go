@@ -73,6 +73,9 @@ func Clamp(layer int) int { return min(max(layer, MinLayer), Layer) }
 
 // Encode returns the boxed object as clients of the layer know it.
 func Encode(o Object, layer int) ([]byte, error) {
+	if o == nil {
+		return nil, fmt.Errorf("encode: %w", errNil)
+	}
 	b := tl.NewBuffer(make([]byte, 0, 256))
 	err := o.Encode(b, Clamp(layer))
 	if short, ok := o.(*UpdateShort); ok && b.Recover(0) {
