@@ -135,7 +135,8 @@ func (*EmojiListNotModified) isEmojiList() {}
 func (o *EmojiListNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x481eadfa)
 	return b.Err()
@@ -167,7 +168,8 @@ func (*EmojiList) isEmojiList() {}
 func (o *EmojiList) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7a1e11d1)
 	b.PutLong(o.Hash)
@@ -566,7 +568,8 @@ func (*InputPrivacyKeyVoiceMessages) isInputPrivacyKey() {}
 func (o *InputPrivacyKeyVoiceMessages) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 144:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xaee69d68)
 	return b.Err()
@@ -596,7 +599,8 @@ func (*InputPrivacyKeyAbout) isInputPrivacyKey() {}
 func (o *InputPrivacyKeyAbout) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 159:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3823cc40)
 	return b.Err()
@@ -626,7 +630,8 @@ func (*InputPrivacyKeyBirthday) isInputPrivacyKey() {}
 func (o *InputPrivacyKeyBirthday) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd65a11cc)
 	return b.Err()
@@ -656,7 +661,8 @@ func (*InputPrivacyKeyStarGiftsAutoSave) isInputPrivacyKey() {}
 func (o *InputPrivacyKeyStarGiftsAutoSave) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 193:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe1732341)
 	return b.Err()
@@ -686,7 +692,8 @@ func (*InputPrivacyKeyNoPaidMessages) isInputPrivacyKey() {}
 func (o *InputPrivacyKeyNoPaidMessages) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 200:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbdc597b4)
 	return b.Err()
@@ -716,7 +723,8 @@ func (*InputPrivacyKeySavedMusic) isInputPrivacyKey() {}
 func (o *InputPrivacyKeySavedMusic) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4dbe9226)
 	return b.Err()
@@ -746,7 +754,8 @@ func (*NotificationSoundDefault) isNotificationSound() {}
 func (o *NotificationSoundDefault) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x97e8bebe)
 	return b.Err()
@@ -776,7 +785,8 @@ func (*NotificationSoundNone) isNotificationSound() {}
 func (o *NotificationSoundNone) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x6f0c34df)
 	return b.Err()
@@ -808,7 +818,8 @@ func (*NotificationSoundLocal) isNotificationSound() {}
 func (o *NotificationSoundLocal) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x830b9ae4)
 	b.PutString(o.Title)
@@ -843,7 +854,8 @@ func (*NotificationSoundRingtone) isNotificationSound() {}
 func (o *NotificationSoundRingtone) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xff6c8049)
 	b.PutLong(o.ID)
@@ -1413,7 +1425,8 @@ func (*PrivacyValueAllowCloseFriends) isPrivacyRule() {}
 func (o *PrivacyValueAllowCloseFriends) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xf7e8d89b)
 	return b.Err()
@@ -1443,7 +1456,8 @@ func (*PrivacyValueAllowPremium) isPrivacyRule() {}
 func (o *PrivacyValueAllowPremium) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xece9814b)
 	return b.Err()
@@ -1473,7 +1487,8 @@ func (*PrivacyValueAllowBots) isPrivacyRule() {}
 func (o *PrivacyValueAllowBots) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 193:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x21461b5d)
 	return b.Err()
@@ -1503,7 +1518,8 @@ func (*PrivacyValueDisallowBots) isPrivacyRule() {}
 func (o *PrivacyValueDisallowBots) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 193:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xf6a5f82f)
 	return b.Err()
@@ -1535,7 +1551,8 @@ func (*ReactionNotificationsFromContacts) isReactionNotificationsFrom() {}
 func (o *ReactionNotificationsFromContacts) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 179:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbac3a61a)
 	return b.Err()
@@ -1565,7 +1582,8 @@ func (*ReactionNotificationsFromAll) isReactionNotificationsFrom() {}
 func (o *ReactionNotificationsFromAll) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 179:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4b9e22a0)
 	return b.Err()
@@ -1601,7 +1619,8 @@ func (o *ReactionsNotifySettings) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x71e4ea58), uint32(0x7)
 	switch {
 	case layer < 179:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 224:
 		id, flagsMask = 0x56e34970, 0x3
 	}
@@ -1737,7 +1756,8 @@ func (*AccountEmojiStatusesNotModified) isAccountEmojiStatuses() {}
 func (o *AccountEmojiStatusesNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd08ce645)
 	return b.Err()
@@ -1768,7 +1788,8 @@ func (*AccountEmojiStatuses) isAccountEmojiStatuses() {}
 func (o *AccountEmojiStatuses) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x90c467d1)
 	b.PutLong(o.Hash)
@@ -1856,7 +1877,8 @@ func (*AccountSavedMusicIDsNotModified) isAccountSavedMusicIDs() {}
 func (o *AccountSavedMusicIDsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4fc81d6e)
 	return b.Err()
@@ -1887,7 +1909,8 @@ func (*AccountSavedMusicIDs) isAccountSavedMusicIDs() {}
 func (o *AccountSavedMusicIDs) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x998d6636)
 	b.PutLongs(o.IDs)
@@ -1921,7 +1944,8 @@ func (*AccountSavedRingtonesNotModified) isAccountSavedRingtones() {}
 func (o *AccountSavedRingtonesNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xfbf6e8b1)
 	return b.Err()
@@ -1952,7 +1976,8 @@ func (*AccountSavedRingtones) isAccountSavedRingtones() {}
 func (o *AccountSavedRingtones) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc1e92cc5)
 	b.PutLong(o.Hash)
@@ -2138,7 +2163,8 @@ func (*AccountWebBrowserSettingsNotModified) isAccountWebBrowserSettings() {}
 func (o *AccountWebBrowserSettingsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 227:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc31c8f4e)
 	return b.Err()
@@ -2173,7 +2199,8 @@ func (*AccountWebBrowserSettings) isAccountWebBrowserSettings() {}
 func (o *AccountWebBrowserSettings) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 227:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x79eb8cb3)
 	flags := tl.Bit(o.OpenExternalBrowser, 0) | tl.Bit(o.DisplayCloseButton, 1)
@@ -2664,7 +2691,8 @@ func (o *AccountGetChatThemesRequest) MarshalJSON() ([]byte, error) { return mar
 func (o *AccountGetChatThemesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 134:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd638de89)
 	b.PutLong(o.Hash)
@@ -2741,7 +2769,8 @@ func (o *AccountGetReactionsNotifySettingsRequest) MarshalJSON() ([]byte, error)
 func (o *AccountGetReactionsNotifySettingsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 179:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x06dd654c)
 	return b.Err()
@@ -2770,7 +2799,8 @@ func (o *AccountGetWebBrowserSettingsRequest) MarshalJSON() ([]byte, error) { re
 func (o *AccountGetWebBrowserSettingsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 227:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x56655768)
 	b.PutLong(o.Hash)
@@ -2935,7 +2965,8 @@ func (o *AccountGetDefaultEmojiStatusesRequest) MarshalJSON() ([]byte, error) { 
 func (o *AccountGetDefaultEmojiStatusesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd6753386)
 	b.PutLong(o.Hash)
@@ -2968,7 +2999,8 @@ func (o *AccountGetRecentEmojiStatusesRequest) MarshalJSON() ([]byte, error) { r
 func (o *AccountGetRecentEmojiStatusesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x0f578105)
 	b.PutLong(o.Hash)
@@ -3001,7 +3033,8 @@ func (o *AccountGetCollectibleEmojiStatusesRequest) MarshalJSON() ([]byte, error
 func (o *AccountGetCollectibleEmojiStatusesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 198:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2e7b4543)
 	b.PutLong(o.Hash)
@@ -3034,7 +3067,8 @@ func (o *AccountGetDefaultBackgroundEmojisRequest) MarshalJSON() ([]byte, error)
 func (o *AccountGetDefaultBackgroundEmojisRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 166:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xa60ab9ce)
 	b.PutLong(o.Hash)
@@ -3065,7 +3099,8 @@ func (o *AccountGetSavedMusicIDsRequest) MarshalJSON() ([]byte, error) { return 
 func (o *AccountGetSavedMusicIDsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe09d5faf)
 	b.PutLong(o.Hash)
@@ -3096,7 +3131,8 @@ func (o *AccountGetSavedRingtonesRequest) MarshalJSON() ([]byte, error) { return
 func (o *AccountGetSavedRingtonesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe1902288)
 	b.PutLong(o.Hash)

@@ -244,7 +244,8 @@ func (*EmailVerificationCode) isEmailVerification() {}
 func (o *EmailVerificationCode) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x922e55a9)
 	b.PutString(o.Code)
@@ -277,7 +278,8 @@ func (*EmailVerificationGoogle) isEmailVerification() {}
 func (o *EmailVerificationGoogle) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xdb909ec2)
 	b.PutString(o.Token)
@@ -310,7 +312,8 @@ func (*EmailVerificationApple) isEmailVerification() {}
 func (o *EmailVerificationApple) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x96d074fd)
 	b.PutString(o.Token)
@@ -844,7 +847,8 @@ func (*AuthCodeTypeMissedCall) isAuthCodeType() {}
 func (o *AuthCodeTypeMissedCall) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd61ad6ee)
 	return b.Err()
@@ -874,7 +878,8 @@ func (*AuthCodeTypeFragmentSms) isAuthCodeType() {}
 func (o *AuthCodeTypeFragmentSms) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 150:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x06ed998c)
 	return b.Err()
@@ -948,7 +953,8 @@ func (o *AuthLoggedOut) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *AuthLoggedOut) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc3a2835f)
 	flags := tl.Bit(o.FutureAuthToken != nil, 0)
@@ -1132,7 +1138,8 @@ func (*AuthSentCodeSuccess) isAuthSentCode() {}
 func (o *AuthSentCodeSuccess) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2390fe44)
 	putRequired(b, o.Authorization, nil, layer)

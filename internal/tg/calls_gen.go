@@ -239,7 +239,8 @@ func (o *GroupCallDonor) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *GroupCallDonor) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xee430c85)
 	flags := tl.Bit(o.Top, 0) | tl.Bit(o.My, 1) | tl.Bit(o.PeerID != nil, 3)
@@ -288,7 +289,8 @@ func (o *GroupCallMessage) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *GroupCallMessage) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1a8afc7e)
 	flags := tl.Bit(o.FromAdmin, 1) | tl.Bit(o.PaidMessageStars != nil, 0)
@@ -463,7 +465,8 @@ func (o *GroupCallParticipantVideo) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x67753ac8), uint32(0x3)
 	switch {
 	case layer < 129:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 131:
 		id, flagsMask = 0x78e41663, 0x1
 	}
@@ -518,7 +521,8 @@ func (o *GroupCallParticipantVideoSourceGroup) MarshalJSON() ([]byte, error) { r
 func (o *GroupCallParticipantVideoSourceGroup) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 129:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xdcb118b7)
 	b.PutString(o.Semantics)
@@ -553,7 +557,8 @@ func (o *GroupCallStreamChannel) MarshalJSON() ([]byte, error) { return marshal(
 func (o *GroupCallStreamChannel) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x80eb48af)
 	b.PutInt(o.Channel)
@@ -622,7 +627,8 @@ func (*InputGroupCallSlug) isInputGroupCall() {}
 func (o *InputGroupCallSlug) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xfe06823f)
 	b.PutString(o.Slug)
@@ -655,7 +661,8 @@ func (*InputGroupCallInviteMessage) isInputGroupCall() {}
 func (o *InputGroupCallInviteMessage) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8c10603f)
 	b.PutInt(o.MsgID)
@@ -775,7 +782,8 @@ func (o *PhoneGroupCallStars) MarshalJSON() ([]byte, error) { return marshal(o) 
 func (o *PhoneGroupCallStars) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9d1dbd26)
 	b.PutLong(o.TotalStars)
@@ -830,7 +838,8 @@ func (o *PhoneGroupCallStreamChannels) MarshalJSON() ([]byte, error) { return ma
 func (o *PhoneGroupCallStreamChannels) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd0e482b2)
 	channelsAt := b.BeginVector()
@@ -868,7 +877,8 @@ func (o *PhoneGroupCallStreamRTMPURL) MarshalJSON() ([]byte, error) { return mar
 func (o *PhoneGroupCallStreamRTMPURL) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2dbf3432)
 	b.PutString(o.URL)
@@ -1778,7 +1788,8 @@ func (o *PhoneJoinGroupCallPresentationRequest) MarshalJSON() ([]byte, error) { 
 func (o *PhoneJoinGroupCallPresentationRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 129:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xcbea6bc4)
 	putRequired(b, o.Call, nil, layer)
@@ -1813,7 +1824,8 @@ func (o *PhoneLeaveGroupCallPresentationRequest) MarshalJSON() ([]byte, error) {
 func (o *PhoneLeaveGroupCallPresentationRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 129:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1c50d144)
 	putRequired(b, o.Call, nil, layer)
@@ -1846,7 +1858,8 @@ func (o *PhoneGetGroupCallStreamChannelsRequest) MarshalJSON() ([]byte, error) {
 func (o *PhoneGetGroupCallStreamChannelsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1ab21940)
 	putRequired(b, o.Call, nil, layer)
@@ -1883,7 +1896,8 @@ func (o *PhoneGetGroupCallStreamRTMPURLRequest) Encode(b *tl.Buffer, layer int) 
 	id, flagsMask := uint32(0x5af4c73a), uint32(0x1)
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 217:
 		id, flagsMask = 0xdeb3abbf, 0x0
 	}
@@ -1934,7 +1948,8 @@ func (o *PhoneCreateConferenceCallRequest) MarshalJSON() ([]byte, error) { retur
 func (o *PhoneCreateConferenceCallRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7d0444bb)
 	flags := tl.Bit(o.Muted, 0) | tl.Bit(o.VideoStopped, 2) | tl.Bit(o.Join, 3) | tl.Bit(o.PublicKey != nil, 3) | tl.Bit(o.Block != nil, 3) | tl.Bit(o.Params != nil, 3)
@@ -2000,7 +2015,8 @@ func (o *PhoneDeleteConferenceCallParticipantsRequest) MarshalJSON() ([]byte, er
 func (o *PhoneDeleteConferenceCallParticipantsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8ca60525)
 	flags := tl.Bit(o.OnlyLeft, 0) | tl.Bit(o.Kick, 1)
@@ -2043,7 +2059,8 @@ func (o *PhoneSendConferenceCallBroadcastRequest) MarshalJSON() ([]byte, error) 
 func (o *PhoneSendConferenceCallBroadcastRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc6701900)
 	putRequired(b, o.Call, nil, layer)
@@ -2083,7 +2100,8 @@ func (o *PhoneInviteConferenceCallParticipantRequest) MarshalJSON() ([]byte, err
 func (o *PhoneInviteConferenceCallParticipantRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbcf22685)
 	flags := tl.Bit(o.Video, 0)
@@ -2122,7 +2140,8 @@ func (o *PhoneDeclineConferenceCallInviteRequest) MarshalJSON() ([]byte, error) 
 func (o *PhoneDeclineConferenceCallInviteRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3c479971)
 	b.PutInt(o.MsgID)
@@ -2156,7 +2175,8 @@ func (o *PhoneGetGroupCallChainBlocksRequest) MarshalJSON() ([]byte, error) { re
 func (o *PhoneGetGroupCallChainBlocksRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xee9f88a6)
 	putRequired(b, o.Call, nil, layer)
@@ -2199,7 +2219,8 @@ func (o *PhoneSendGroupCallMessageRequest) Encode(b *tl.Buffer, layer int) error
 	id, flagsMask := uint32(0xb1d11410), uint32(0x3)
 	switch {
 	case layer < 216:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 217:
 		id, flagsMask = 0x87893014, 0x0
 	}
@@ -2260,7 +2281,8 @@ func (o *PhoneSendGroupCallEncryptedMessageRequest) MarshalJSON() ([]byte, error
 func (o *PhoneSendGroupCallEncryptedMessageRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 216:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe5afa56d)
 	putRequired(b, o.Call, nil, layer)
@@ -2296,7 +2318,8 @@ func (o *PhoneDeleteGroupCallMessagesRequest) MarshalJSON() ([]byte, error) { re
 func (o *PhoneDeleteGroupCallMessagesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xf64f54f7)
 	flags := tl.Bit(o.ReportSpam, 0)
@@ -2340,7 +2363,8 @@ func (o *PhoneDeleteGroupCallParticipantMessagesRequest) MarshalJSON() ([]byte, 
 func (o *PhoneDeleteGroupCallParticipantMessagesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1dbfeca0)
 	flags := tl.Bit(o.ReportSpam, 0)
@@ -2377,7 +2401,8 @@ func (o *PhoneGetGroupCallStarsRequest) MarshalJSON() ([]byte, error) { return m
 func (o *PhoneGetGroupCallStarsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x6f636302)
 	putRequired(b, o.Call, nil, layer)
@@ -2409,7 +2434,8 @@ func (o *PhoneSaveDefaultSendAsRequest) MarshalJSON() ([]byte, error) { return m
 func (o *PhoneSaveDefaultSendAsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4167add1)
 	putRequired(b, o.Call, nil, layer)

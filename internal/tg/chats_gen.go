@@ -2779,7 +2779,8 @@ func (*ChatReactionsNone) isChatReactions() {}
 func (o *ChatReactionsNone) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xeafc32bc)
 	return b.Err()
@@ -2810,7 +2811,8 @@ func (*ChatReactionsAll) isChatReactions() {}
 func (o *ChatReactionsAll) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x52928bca)
 	flags := tl.Bit(o.AllowCustom, 0)
@@ -2845,7 +2847,8 @@ func (*ChatReactionsSome) isChatReactions() {}
 func (o *ChatReactionsSome) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x661d4037)
 	reactionsAt := b.BeginVector()
@@ -3007,7 +3010,8 @@ func (*ChatInvitePublicJoinRequests) isExportedChatInvite() {}
 func (o *ChatInvitePublicJoinRequests) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 143:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xed107ab7)
 	return b.Err()
@@ -3137,7 +3141,8 @@ func (o *MissingInvitee) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *MissingInvitee) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x628c9224)
 	flags := tl.Bit(o.PremiumWouldAllowInvite, 0) | tl.Bit(o.PremiumRequiredForPm, 1)
@@ -3174,7 +3179,8 @@ func (o *StarsSubscriptionPricing) MarshalJSON() ([]byte, error) { return marsha
 func (o *StarsSubscriptionPricing) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 186:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x05416d58)
 	b.PutInt(o.Period)
@@ -3342,7 +3348,8 @@ func (o *ChannelsSendAsPeers) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0xf496b0c6)
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 146:
 		id = 0x8356cda9
 	}
@@ -3502,7 +3509,8 @@ func (*MessagesChatInviteJoinResultOk) isMessagesChatInviteJoinResult() {}
 func (o *MessagesChatInviteJoinResultOk) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 227:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x445663a7)
 	putRequired(b, o.Updates, nil, layer)
@@ -3541,7 +3549,8 @@ func (o *MessagesChatInviteJoinResultWebView) Encode(b *tl.Buffer, layer int) er
 	id := uint32(0x61ca29d3)
 	switch {
 	case layer < 227:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 228:
 		id = 0x2f51c337
 	}
@@ -3760,7 +3769,8 @@ func (o *MessagesInvitedUsers) MarshalJSON() ([]byte, error) { return marshal(o)
 func (o *MessagesInvitedUsers) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7f5defa6)
 	putRequired(b, o.Updates, nil, layer)
@@ -5460,7 +5470,8 @@ func (o *ChannelsGetSendAsRequest) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0xe785a43f), uint32(0x3)
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 199:
 		id, flagsMask = 0x0dc770ee, 0x0
 	}
@@ -5536,7 +5547,8 @@ func (o *ChannelsGetChannelRecommendationsRequest) Encode(b *tl.Buffer, layer in
 	id, flagsMask := uint32(0x25a71742), uint32(0x1)
 	switch {
 	case layer < 167:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 179:
 		id, flagsMask = 0x83b70d97, 0x0
 	}

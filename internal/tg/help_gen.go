@@ -680,7 +680,8 @@ func (*AicomposeTonesNotModified) isAicomposeTones() {}
 func (o *AicomposeTonesNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 225:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc1f46103)
 	return b.Err()
@@ -712,7 +713,8 @@ func (*AicomposeTones) isAicomposeTones() {}
 func (o *AicomposeTones) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 225:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x6c9d0efe)
 	b.PutLong(o.Hash)
@@ -756,7 +758,8 @@ func (*HelpAppConfigNotModified) isHelpAppConfig() {}
 func (o *HelpAppConfigNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 154:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7cde641d)
 	return b.Err()
@@ -788,7 +791,8 @@ func (*HelpAppConfig) isHelpAppConfig() {}
 func (o *HelpAppConfig) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 154:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xdd18782e)
 	b.PutInt(o.Hash)
@@ -932,7 +936,8 @@ func (*HelpPeerColorsNotModified) isHelpPeerColors() {}
 func (o *HelpPeerColorsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 167:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2ba1f5ce)
 	return b.Err()
@@ -963,7 +968,8 @@ func (*HelpPeerColors) isHelpPeerColors() {}
 func (o *HelpPeerColors) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 167:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x00f8ed08)
 	b.PutInt(o.Hash)
@@ -1056,7 +1062,8 @@ func (*HelpTimezonesListNotModified) isHelpTimezonesList() {}
 func (o *HelpTimezonesListNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x970708cc)
 	return b.Err()
@@ -1087,7 +1094,8 @@ func (*HelpTimezonesList) isHelpTimezonesList() {}
 func (o *HelpTimezonesList) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7b74ed71)
 	b.BeginVector()
@@ -1467,7 +1475,8 @@ func (o *HelpGetPeerColorsRequest) MarshalJSON() ([]byte, error) { return marsha
 func (o *HelpGetPeerColorsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 167:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xda80f42f)
 	b.PutInt(o.Hash)
@@ -1498,7 +1507,8 @@ func (o *HelpGetPeerProfileColorsRequest) MarshalJSON() ([]byte, error) { return
 func (o *HelpGetPeerProfileColorsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 167:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xabcfa9fd)
 	b.PutInt(o.Hash)
@@ -1529,7 +1539,8 @@ func (o *HelpGetTimezonesListRequest) MarshalJSON() ([]byte, error) { return mar
 func (o *HelpGetTimezonesListRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x49b30240)
 	b.PutInt(o.Hash)
@@ -1560,7 +1571,8 @@ func (o *AicomposeGetTonesRequest) MarshalJSON() ([]byte, error) { return marsha
 func (o *AicomposeGetTonesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 225:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xabd59201)
 	b.PutLong(o.Hash)

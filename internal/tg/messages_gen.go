@@ -254,7 +254,8 @@ func (*AttachMenuBotsNotModified) isAttachMenuBots() {}
 func (o *AttachMenuBotsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xf1d88a5c)
 	return b.Err()
@@ -286,7 +287,8 @@ func (*AttachMenuBots) isAttachMenuBots() {}
 func (o *AttachMenuBots) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3c4301c0)
 	b.PutLong(o.Hash)
@@ -329,7 +331,8 @@ func (o *DefaultHistoryTTL) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *DefaultHistoryTTL) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 150:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x43b46b20)
 	b.PutInt(o.Period)
@@ -464,7 +467,8 @@ func (o *DialogFilterDefault) MarshalJSON() ([]byte, error) { return marshal(o) 
 func (o *DialogFilterDefault) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 143:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x363293ae)
 	return b.Err()
@@ -661,7 +665,8 @@ func (o *InputReplyToMessage) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x3bd4b7c2), uint32(0xff)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 166:
 		id, flagsMask = 0x9c5386e4, 0x1
 	case layer < 167:
@@ -764,7 +769,8 @@ func (o *InputReplyToStory) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x5881323a)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 174:
 		id = 0x15b0f283
 	}
@@ -811,7 +817,8 @@ func (*InputReplyToMonoForum) isInputReplyTo() {}
 func (o *InputReplyToMonoForum) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 204:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x69d66c45)
 	putRequired(b, o.MonoforumPeerID, emptyInputPeer, layer)
@@ -844,7 +851,8 @@ func (*InputReplyToEphemeralMessage) isInputReplyTo() {}
 func (o *InputReplyToEphemeralMessage) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 228:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4119b95e)
 	b.PutInt(o.ID)
@@ -1020,7 +1028,8 @@ func (*InputStickerSetAnimatedEmojiAnimations) isInputStickerSet() {}
 func (o *InputStickerSetAnimatedEmojiAnimations) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 133:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x0cde3739)
 	return b.Err()
@@ -1050,7 +1059,8 @@ func (*InputStickerSetPremiumGifts) isInputStickerSet() {}
 func (o *InputStickerSetPremiumGifts) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 144:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc88b3b02)
 	return b.Err()
@@ -1082,7 +1092,8 @@ func (*InputStickerSetEmojiGenericAnimations) isInputStickerSet() {}
 func (o *InputStickerSetEmojiGenericAnimations) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x04c4d4ce)
 	return b.Err()
@@ -1114,7 +1125,8 @@ func (*InputStickerSetEmojiDefaultStatuses) isInputStickerSet() {}
 func (o *InputStickerSetEmojiDefaultStatuses) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x29d0f5ee)
 	return b.Err()
@@ -1146,7 +1158,8 @@ func (*InputStickerSetEmojiDefaultTopicIcons) isInputStickerSet() {}
 func (o *InputStickerSetEmojiDefaultTopicIcons) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 148:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x44c1f8e9)
 	return b.Err()
@@ -1178,7 +1191,8 @@ func (*InputStickerSetEmojiChannelDefaultStatuses) isInputStickerSet() {}
 func (o *InputStickerSetEmojiChannelDefaultStatuses) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 169:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x49748553)
 	return b.Err()
@@ -1208,7 +1222,8 @@ func (*InputStickerSetTonGifts) isInputStickerSet() {}
 func (o *InputStickerSetTonGifts) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 206:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1cf671a0)
 	return b.Err()
@@ -2382,7 +2397,8 @@ func (*MessageActionChatJoinedByRequest) isMessageAction() {}
 func (o *MessageActionChatJoinedByRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 134:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xebbca3cb)
 	return b.Err()
@@ -2419,7 +2435,8 @@ func (*MessageActionConferenceCall) isMessageAction() {}
 func (o *MessageActionConferenceCall) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2ffe2f7a)
 	flags := tl.Bit(o.Missed, 0) | tl.Bit(o.Active, 1) | tl.Bit(o.Video, 4) | tl.Bit(o.Duration != nil, 2) | tl.Bit(o.OtherParticipants != nil, 3)
@@ -3080,7 +3097,8 @@ func (*MessageEntitySpoiler) isMessageEntity() {}
 func (o *MessageEntitySpoiler) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 136:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x32ca960f)
 	b.PutInt(o.Offset)
@@ -3117,7 +3135,8 @@ func (*MessageEntityCustomEmoji) isMessageEntity() {}
 func (o *MessageEntityCustomEmoji) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 144:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc8cf05f8)
 	b.PutInt(o.Offset)
@@ -3211,7 +3230,8 @@ func (*MessageEntityFormattedDate) isMessageEntity() {}
 func (o *MessageEntityFormattedDate) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 223:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x904ac7c7)
 	flags := tl.Bit(o.Relative, 0) | tl.Bit(o.ShortTime, 1) | tl.Bit(o.LongTime, 2) | tl.Bit(o.ShortDate, 3) | tl.Bit(o.LongDate, 4) | tl.Bit(o.DayOfWeek, 5)
@@ -3258,7 +3278,8 @@ func (*MessageEntityDiffInsert) isMessageEntity() {}
 func (o *MessageEntityDiffInsert) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 224:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x71777116)
 	b.PutInt(o.Offset)
@@ -3295,7 +3316,8 @@ func (*MessageEntityDiffReplace) isMessageEntity() {}
 func (o *MessageEntityDiffReplace) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 224:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc6c1e5a7)
 	b.PutInt(o.Offset)
@@ -3333,7 +3355,8 @@ func (*MessageEntityDiffDelete) isMessageEntity() {}
 func (o *MessageEntityDiffDelete) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 224:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x0652c1c5)
 	b.PutInt(o.Offset)
@@ -3421,7 +3444,8 @@ func (*MessageMediaVideoStream) isMessageMedia() {}
 func (o *MessageMediaVideoStream) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xca5cab89)
 	flags := tl.Bit(o.RTMPStream, 0)
@@ -3591,7 +3615,8 @@ func (o *MessageReplyStoryHeader) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x0e5af939)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 174:
 		id = 0x9c98bfc1
 	}
@@ -4129,7 +4154,8 @@ func (*InputMessagesFilterPoll) isMessagesFilter() {}
 func (o *InputMessagesFilterPoll) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 224:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xfa2bc90a)
 	return b.Err()
@@ -4268,7 +4294,8 @@ func (*PhoneCallDiscardReasonMigrateConferenceCall) isPhoneCallDiscardReason() {
 func (o *PhoneCallDiscardReasonMigrateConferenceCall) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9fbbf1f7)
 	b.PutString(o.Slug)
@@ -4300,7 +4327,8 @@ func (*ReactionEmpty) isReaction() {}
 func (o *ReactionEmpty) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x79f5d419)
 	return b.Err()
@@ -4331,7 +4359,8 @@ func (*ReactionEmoji) isReaction() {}
 func (o *ReactionEmoji) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1b2286b8)
 	b.PutString(o.Emoticon)
@@ -4364,7 +4393,8 @@ func (*ReactionCustomEmoji) isReaction() {}
 func (o *ReactionCustomEmoji) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8935fc73)
 	b.PutLong(o.DocumentID)
@@ -4396,7 +4426,8 @@ func (*ReactionPaid) isReaction() {}
 func (o *ReactionPaid) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 186:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x523da4eb)
 	return b.Err()
@@ -4426,7 +4457,8 @@ func (o *ReadParticipantDate) MarshalJSON() ([]byte, error) { return marshal(o) 
 func (o *ReadParticipantDate) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 154:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x4a4ff172)
 	b.PutLong(o.UserID)
@@ -4898,7 +4930,8 @@ func (*SendMessageChooseStickerAction) isSendMessageAction() {}
 func (o *SendMessageChooseStickerAction) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 132:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb05ac6b1)
 	return b.Err()
@@ -4931,7 +4964,8 @@ func (*SendMessageEmojiInteraction) isSendMessageAction() {}
 func (o *SendMessageEmojiInteraction) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 133:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x25972bcb)
 	b.PutString(o.Emoticon)
@@ -4968,7 +5002,8 @@ func (*SendMessageEmojiInteractionSeen) isSendMessageAction() {}
 func (o *SendMessageEmojiInteractionSeen) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 133:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb665902e)
 	b.PutString(o.Emoticon)
@@ -5006,7 +5041,8 @@ func (o *SendMessageTextDraftAction) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x3630b85a), uint32(0x3)
 	switch {
 	case layer < 216:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 229:
 		id, flagsMask = 0x376d975c, 0x0
 	}
@@ -5053,7 +5089,8 @@ func (*SendMessageStopDraftAction) isSendMessageAction() {}
 func (o *SendMessageStopDraftAction) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 229:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xfbf902b0)
 	b.PutLong(o.RandomID)
@@ -5085,7 +5122,8 @@ func (o *TextWithEntities) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *TextWithEntities) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x751f3146)
 	b.PutString(o.Text)
@@ -5264,7 +5302,8 @@ func (*MessagesAvailableEffectsNotModified) isMessagesAvailableEffects() {}
 func (o *MessagesAvailableEffectsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 181:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd1ed9a5b)
 	return b.Err()
@@ -5296,7 +5335,8 @@ func (*MessagesAvailableEffects) isMessagesAvailableEffects() {}
 func (o *MessagesAvailableEffects) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 181:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbddb616e)
 	b.PutInt(o.Hash)
@@ -5338,7 +5378,8 @@ func (*MessagesAvailableReactionsNotModified) isMessagesAvailableReactions() {}
 func (o *MessagesAvailableReactionsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 136:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9f071957)
 	return b.Err()
@@ -5369,7 +5410,8 @@ func (*MessagesAvailableReactions) isMessagesAvailableReactions() {}
 func (o *MessagesAvailableReactions) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 136:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x768e3aad)
 	b.PutInt(o.Hash)
@@ -5406,7 +5448,8 @@ func (o *MessagesDialogFilters) MarshalJSON() ([]byte, error) { return marshal(o
 func (o *MessagesDialogFilters) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2ad93719)
 	flags := tl.Bit(o.TagsEnabled, 0)
@@ -5606,7 +5649,8 @@ func (*MessagesEmojiGroupsNotModified) isMessagesEmojiGroups() {}
 func (o *MessagesEmojiGroupsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x6fb4ad87)
 	return b.Err()
@@ -5637,7 +5681,8 @@ func (*MessagesEmojiGroups) isMessagesEmojiGroups() {}
 func (o *MessagesEmojiGroups) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x881fb94b)
 	b.PutInt(o.Hash)
@@ -6246,7 +6291,8 @@ func (o *MessagesPeerSettings) MarshalJSON() ([]byte, error) { return marshal(o)
 func (o *MessagesPeerSettings) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x6880b94d)
 	putRequired(b, &o.Settings, nil, layer)
@@ -6298,7 +6344,8 @@ func (*MessagesQuickReplies) isMessagesQuickReplies() {}
 func (o *MessagesQuickReplies) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc68d6695)
 	b.BeginVector()
@@ -6356,7 +6403,8 @@ func (*MessagesQuickRepliesNotModified) isMessagesQuickReplies() {}
 func (o *MessagesQuickRepliesNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x5f91eb5b)
 	return b.Err()
@@ -6386,7 +6434,8 @@ func (*MessagesReactionsNotModified) isMessagesReactions() {}
 func (o *MessagesReactionsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb06fdbdf)
 	return b.Err()
@@ -6418,7 +6467,8 @@ func (*MessagesReactions) isMessagesReactions() {}
 func (o *MessagesReactions) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xeafdf716)
 	b.PutLong(o.Hash)
@@ -6546,7 +6596,8 @@ func (*MessagesSavedDialogs) isMessagesSavedDialogs() {}
 func (o *MessagesSavedDialogs) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xf83ae221)
 	b.BeginVector()
@@ -6609,7 +6660,8 @@ func (*MessagesSavedDialogsSlice) isMessagesSavedDialogs() {}
 func (o *MessagesSavedDialogsSlice) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x44ba9dd9)
 	b.PutInt(o.Count)
@@ -6670,7 +6722,8 @@ func (*MessagesSavedDialogsNotModified) isMessagesSavedDialogs() {}
 func (o *MessagesSavedDialogsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc01f6fe8)
 	b.PutInt(o.Count)
@@ -6778,7 +6831,8 @@ func (*MessagesSavedReactionTagsNotModified) isMessagesSavedReactionTags() {}
 func (o *MessagesSavedReactionTagsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x889b59ef)
 	return b.Err()
@@ -6809,7 +6863,8 @@ func (*MessagesSavedReactionTags) isMessagesSavedReactionTags() {}
 func (o *MessagesSavedReactionTags) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3259950a)
 	b.BeginVector()
@@ -6853,7 +6908,8 @@ func (o *MessagesSponsoredMessages) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0xffda656d), uint32(0x7)
 	switch {
 	case layer < 132:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 148:
 		id, flagsMask = 0x65a4c7d5, 0x0
 	case layer < 205:
@@ -6933,7 +6989,8 @@ func (*MessagesSponsoredMessagesEmpty) isMessagesSponsoredMessages() {}
 func (o *MessagesSponsoredMessagesEmpty) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 148:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1839490f)
 	return b.Err()
@@ -7929,7 +7986,8 @@ func (o *MessagesGetUnreadReactionsRequest) Encode(b *tl.Buffer, layer int) erro
 	id, flagsMask := uint32(0xbd7f90ac), uint32(0x3)
 	switch {
 	case layer < 138:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 148:
 		id, flagsMask = 0xe85bae1a, 0x0
 	case layer < 204:
@@ -7999,7 +8057,8 @@ func (o *MessagesReadReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x9ec44f93), uint32(0x3)
 	switch {
 	case layer < 138:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 148:
 		id, flagsMask = 0x82e251d7, 0x0
 	case layer < 204:
@@ -8129,7 +8188,8 @@ func (o *MessagesGetAttachMenuBotsRequest) MarshalJSON() ([]byte, error) { retur
 func (o *MessagesGetAttachMenuBotsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 140:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x16fcc2cb)
 	b.PutLong(o.Hash)
@@ -8162,7 +8222,8 @@ func (o *MessagesGetAvailableReactionsRequest) MarshalJSON() ([]byte, error) { r
 func (o *MessagesGetAvailableReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 136:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x18dea0ac)
 	b.PutInt(o.Hash)
@@ -8193,7 +8254,8 @@ func (o *MessagesGetAvailableEffectsRequest) MarshalJSON() ([]byte, error) { ret
 func (o *MessagesGetAvailableEffectsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 181:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xdea20a39)
 	b.PutInt(o.Hash)
@@ -8224,7 +8286,8 @@ func (o *MessagesGetQuickRepliesRequest) MarshalJSON() ([]byte, error) { return 
 func (o *MessagesGetQuickRepliesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 176:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd483f2a8)
 	b.PutLong(o.Hash)
@@ -8263,7 +8326,8 @@ func (o *MessagesGetSavedDialogsRequest) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x1e91fc99), uint32(0x3)
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 204:
 		id, flagsMask = 0x5381d21a, 0x1
 	}
@@ -8316,7 +8380,8 @@ func (o *MessagesGetPinnedSavedDialogsRequest) MarshalJSON() ([]byte, error) { r
 func (o *MessagesGetPinnedSavedDialogsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd63d94e0)
 	return b.Err()
@@ -8344,7 +8409,8 @@ func (o *MessagesGetDefaultHistoryTTLRequest) MarshalJSON() ([]byte, error) { re
 func (o *MessagesGetDefaultHistoryTTLRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 150:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x658b7188)
 	return b.Err()
@@ -8374,7 +8440,8 @@ func (o *MessagesGetMessagesReactionsRequest) MarshalJSON() ([]byte, error) { re
 func (o *MessagesGetMessagesReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 136:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8bba90e6)
 	putRequired(b, o.Peer, emptyInputPeer, layer)
@@ -8482,7 +8549,8 @@ func (o *MessagesGetEmojiStickersRequest) MarshalJSON() ([]byte, error) { return
 func (o *MessagesGetEmojiStickersRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 144:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xfbfca18f)
 	b.PutLong(o.Hash)
@@ -8557,7 +8625,8 @@ func (o *MessagesGetFeaturedEmojiStickersRequest) MarshalJSON() ([]byte, error) 
 func (o *MessagesGetFeaturedEmojiStickersRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 144:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x0ecf6736)
 	b.PutLong(o.Hash)
@@ -8762,7 +8831,8 @@ func (o *MessagesGetTopReactionsRequest) MarshalJSON() ([]byte, error) { return 
 func (o *MessagesGetTopReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbb8125ba)
 	b.PutInt(o.Limit)
@@ -8796,7 +8866,8 @@ func (o *MessagesGetRecentReactionsRequest) MarshalJSON() ([]byte, error) { retu
 func (o *MessagesGetRecentReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x39461db2)
 	b.PutInt(o.Limit)
@@ -8831,7 +8902,8 @@ func (o *MessagesGetSavedReactionTagsRequest) Encode(b *tl.Buffer, layer int) er
 	id, flagsMask := uint32(0x3637e05b), uint32(0x1)
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 173:
 		id, flagsMask = 0x761ddacf, 0x0
 	}
@@ -8881,7 +8953,8 @@ func (o *MessagesGetDefaultTagReactionsRequest) MarshalJSON() ([]byte, error) { 
 func (o *MessagesGetDefaultTagReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 171:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbdf93428)
 	b.PutLong(o.Hash)
@@ -9020,7 +9093,8 @@ func (o *MessagesGetSponsoredMessagesRequest) Encode(b *tl.Buffer, layer int) er
 	id, flagsMask := uint32(0x3d6ce850), uint32(0x1)
 	switch {
 	case layer < 192:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 205:
 		id, flagsMask = 0x9bd2f439, 0x0
 	}
@@ -9068,7 +9142,8 @@ func (o *MessagesGetPaidReactionPrivacyRequest) MarshalJSON() ([]byte, error) { 
 func (o *MessagesGetPaidReactionPrivacyRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 187:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x472455aa)
 	return b.Err()
@@ -9098,7 +9173,8 @@ func (o *MessagesSaveDefaultSendAsRequest) MarshalJSON() ([]byte, error) { retur
 func (o *MessagesSaveDefaultSendAsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xccfddf96)
 	putRequired(b, o.Peer, emptyInputPeer, layer)
@@ -9185,7 +9261,8 @@ func (o *MessagesGetEmojiGroupsRequest) MarshalJSON() ([]byte, error) { return m
 func (o *MessagesGetEmojiGroupsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 152:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7488ce5b)
 	b.PutInt(o.Hash)
@@ -9265,7 +9342,8 @@ func (o *MessagesGetMessageReadParticipantsRequest) Encode(b *tl.Buffer, layer i
 	id := uint32(0x31c1c44f)
 	switch {
 	case layer < 133:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 154:
 		id = 0x2c6f97b7
 	}
@@ -9345,7 +9423,8 @@ func (o *MessagesClearRecentReactionsRequest) MarshalJSON() ([]byte, error) { re
 func (o *MessagesClearRecentReactionsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 145:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9dfeefb4)
 	return b.Err()
@@ -9413,7 +9492,8 @@ func (o *MessagesGetUnreadPollVotesRequest) MarshalJSON() ([]byte, error) { retu
 func (o *MessagesGetUnreadPollVotesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 224:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x43286cf2)
 	flags := tl.Bit(o.TopMsgID != nil, 0)

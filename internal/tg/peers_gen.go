@@ -142,7 +142,8 @@ func (*DialogPeerCommunity) isDialogPeer() {}
 func (o *DialogPeerCommunity) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 228:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2f65c8e4)
 	b.PutLong(o.CommunityID)
@@ -356,7 +357,8 @@ func (*InputDialogPeerCommunity) isInputDialogPeer() {}
 func (o *InputDialogPeerCommunity) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 228:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x69ef72c4)
 	putRequired(b, o.Community, emptyInputChannel, layer)
@@ -497,7 +499,8 @@ func (*InputNotifyForumTopic) isInputNotifyPeer() {}
 func (o *InputNotifyForumTopic) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 148:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x5c467992)
 	putRequired(b, o.Peer, emptyInputPeer, layer)
@@ -532,7 +535,8 @@ func (*InputNotifyCommunity) isInputNotifyPeer() {}
 func (o *InputNotifyCommunity) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 228:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x27bb1adc)
 	putRequired(b, o.Community, emptyInputChannel, layer)
@@ -1112,7 +1116,8 @@ func (*NotifyForumTopic) isNotifyPeer() {}
 func (o *NotifyForumTopic) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 148:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x226e6308)
 	putRequired(b, o.Peer, nil, layer)
@@ -1147,7 +1152,8 @@ func (*NotifyCommunity) isNotifyPeer() {}
 func (o *NotifyCommunity) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 228:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xbe376999)
 	b.PutLong(o.CommunityID)
@@ -1374,7 +1380,8 @@ func (o *SendAsPeer) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *SendAsPeer) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 146:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb81c7034)
 	flags := tl.Bit(o.PremiumRequired, 0)
@@ -1411,7 +1418,8 @@ func (o *Username) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *Username) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 148:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb4073647)
 	flags := tl.Bit(o.Editable, 0) | tl.Bit(o.Active, 1)

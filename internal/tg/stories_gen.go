@@ -327,7 +327,8 @@ func (*InputPrivacyValueAllowCloseFriends) isInputPrivacyRule() {}
 func (o *InputPrivacyValueAllowCloseFriends) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2f453e49)
 	return b.Err()
@@ -357,7 +358,8 @@ func (*InputPrivacyValueAllowPremium) isInputPrivacyRule() {}
 func (o *InputPrivacyValueAllowPremium) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x77cdc9f1)
 	return b.Err()
@@ -387,7 +389,8 @@ func (*InputPrivacyValueAllowBots) isInputPrivacyRule() {}
 func (o *InputPrivacyValueAllowBots) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 193:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x5a4fcce5)
 	return b.Err()
@@ -417,7 +420,8 @@ func (*InputPrivacyValueDisallowBots) isInputPrivacyRule() {}
 func (o *InputPrivacyValueDisallowBots) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 193:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc4e57915)
 	return b.Err()
@@ -448,7 +452,8 @@ func (o *PeerStories) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *PeerStories) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9a35e999)
 	flags := tl.Bit(o.MaxReadID != nil, 0)
@@ -498,7 +503,8 @@ func (o *StoriesStealthMode) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *StoriesStealthMode) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 161:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x712e27fd)
 	flags := tl.Bit(o.ActiveUntilDate != nil, 0) | tl.Bit(o.CooldownUntilDate != nil, 1)
@@ -544,7 +550,8 @@ func (*StoryItemDeleted) isStoryItem() {}
 func (o *StoryItemDeleted) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x51e6ee4f)
 	b.PutInt(o.ID)
@@ -582,7 +589,8 @@ func (*StoryItemSkipped) isStoryItem() {}
 func (o *StoryItemSkipped) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xffadc913)
 	flags := tl.Bit(o.CloseFriends, 8) | tl.Bit(o.Live, 9)
@@ -648,7 +656,8 @@ func (o *StoryItem) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x16a4b93c), uint32(0xdbfa7)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 161:
 		id, flagsMask = 0x562aa637, 0x3fa7
 	case layer < 167:
@@ -769,7 +778,8 @@ func (*StoriesAlbumsNotModified) isStoriesAlbums() {}
 func (o *StoriesAlbumsNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 211:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x564edaeb)
 	return b.Err()
@@ -800,7 +810,8 @@ func (*StoriesAlbums) isStoriesAlbums() {}
 func (o *StoriesAlbums) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 211:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc3987a3a)
 	b.PutLong(o.Hash)
@@ -840,7 +851,8 @@ func (o *StoriesAllStoriesNotModified) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x1158fe3e)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 161:
 		id = 0x47e0a07e
 	}
@@ -897,7 +909,8 @@ func (o *StoriesAllStories) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x6efc5e81)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 161:
 		id = 0x839e0428
 	case layer < 164:
@@ -984,7 +997,8 @@ func (o *StoriesCanSendStoryCount) MarshalJSON() ([]byte, error) { return marsha
 func (o *StoriesCanSendStoryCount) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 203:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc387c04e)
 	b.PutInt(o.CountRemains)
@@ -1017,7 +1031,8 @@ func (o *StoriesPeerStories) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *StoriesPeerStories) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xcae68768)
 	putRequired(b, &o.Stories, nil, layer)
@@ -1070,7 +1085,8 @@ func (o *StoriesStories) Encode(b *tl.Buffer, layer int) error {
 	id, flagsMask := uint32(0x63c3dd0a), uint32(0x1)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id, flagsMask = 0x4fe57df1, 0x0
 	case layer < 179:
@@ -1159,7 +1175,8 @@ func (o *StoriesStartLiveRequest) MarshalJSON() ([]byte, error) { return marshal
 func (o *StoriesStartLiveRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd069ccde)
 	flags := tl.Bit(o.Pinned, 2) | tl.Bit(o.Noforwards, 4) | tl.Bit(o.RTMPStream, 5) | tl.Bit(o.Caption != nil, 0) | tl.Bit(o.Entities != nil, 1) | tl.Bit(o.MessagesEnabled != nil, 6) | tl.Bit(o.SendPaidMessagesStars != nil, 7)
@@ -1239,7 +1256,8 @@ func (o *StoriesGetAllStoriesRequest) MarshalJSON() ([]byte, error) { return mar
 func (o *StoriesGetAllStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xeeb0d625)
 	flags := tl.Bit(o.Next, 1) | tl.Bit(o.Hidden, 2) | tl.Bit(o.State != nil, 0)
@@ -1279,7 +1297,8 @@ func (o *StoriesGetPeerStoriesRequest) MarshalJSON() ([]byte, error) { return ma
 func (o *StoriesGetPeerStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x2c4ada50)
 	putRequired(b, o.Peer, emptyInputPeer, layer)
@@ -1312,7 +1331,8 @@ func (o *StoriesGetStoriesByIDRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x5774ca74)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0x6a15cf46
 	}
@@ -1358,7 +1378,8 @@ func (o *StoriesGetPeerMaxIDsRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x78499170)
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 217:
 		id = 0x535983c3
 	}
@@ -1396,7 +1417,8 @@ func (o *StoriesGetAllReadPeerStoriesRequest) MarshalJSON() ([]byte, error) { re
 func (o *StoriesGetAllReadPeerStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x9b5ae7f9)
 	return b.Err()
@@ -1428,7 +1450,8 @@ func (o *StoriesGetPinnedStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x5821a5dc)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0x0b471137
 	}
@@ -1478,7 +1501,8 @@ func (o *StoriesGetStoriesArchiveRequest) Encode(b *tl.Buffer, layer int) error 
 	id := uint32(0xb4352016)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0x1f5bc5d2
 	}
@@ -1518,7 +1542,8 @@ func (o *StoriesGetChatsToSendRequest) MarshalJSON() ([]byte, error) { return ma
 func (o *StoriesGetChatsToSendRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 164:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xa56a8b60)
 	return b.Err()
@@ -1548,7 +1573,8 @@ func (o *StoriesCanSendStoryRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x30eb63f0)
 	switch {
 	case layer < 161:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0xb100d45d
 	case layer < 203:
@@ -1589,7 +1615,8 @@ func (o *StoriesReadStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0xa556dac8)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0xedc5105b
 	}
@@ -1636,7 +1663,8 @@ func (o *StoriesDeleteStoriesRequest) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0xae59db5f)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0xb5d501d7
 	}
@@ -1677,7 +1705,8 @@ func (o *StoriesIncrementStoryViewsRequest) Encode(b *tl.Buffer, layer int) erro
 	id := uint32(0xb2028afb)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0x22126127
 	}
@@ -1723,7 +1752,8 @@ func (o *StoriesGetAlbumsRequest) MarshalJSON() ([]byte, error) { return marshal
 func (o *StoriesGetAlbumsRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 211:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x25b3eac7)
 	putRequired(b, o.Peer, emptyInputPeer, layer)

@@ -509,7 +509,8 @@ func (*UpdateNewAuthorization) isUpdate() {}
 func (o *UpdateNewAuthorization) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 163:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8951abef)
 	flags := tl.Bit(o.Unconfirmed, 0) | tl.Bit(o.Date != nil, 0) | tl.Bit(o.Device != nil, 0) | tl.Bit(o.Location != nil, 0)
@@ -2284,7 +2285,8 @@ func (*UpdateGroupCallConnection) isUpdate() {}
 func (o *UpdateGroupCallConnection) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 129:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x0b783982)
 	flags := tl.Bit(o.Presentation, 0)
@@ -2323,7 +2325,8 @@ func (*UpdatePendingJoinRequests) isUpdate() {}
 func (o *UpdatePendingJoinRequests) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 134:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x7063c3db)
 	putRequired(b, o.Peer, nil, layer)
@@ -2360,7 +2363,8 @@ func (*UpdateUser) isUpdate() {}
 func (o *UpdateUser) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 151:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x20529438)
 	b.PutLong(o.UserID)
@@ -2395,7 +2399,8 @@ func (o *UpdateStory) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0x75b3b798)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0x205a4133
 	}
@@ -2444,7 +2449,8 @@ func (o *UpdateReadStories) Encode(b *tl.Buffer, layer int) error {
 	id := uint32(0xf74e932b)
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	case layer < 164:
 		id = 0xfeb5345a
 	}
@@ -2492,7 +2498,8 @@ func (*UpdateStoryID) isUpdate() {}
 func (o *UpdateStoryID) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 160:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x1bf335b9)
 	b.PutInt(o.ID)
@@ -2531,7 +2538,8 @@ func (*UpdateGroupCallChainBlocks) isUpdate() {}
 func (o *UpdateGroupCallChainBlocks) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 202:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xa477288f)
 	putRequired(b, o.Call, nil, layer)
@@ -2571,7 +2579,8 @@ func (*UpdateGroupCallMessage) isUpdate() {}
 func (o *UpdateGroupCallMessage) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd8326f0d)
 	putRequired(b, o.Call, nil, layer)
@@ -2608,7 +2617,8 @@ func (*UpdateGroupCallEncryptedMessage) isUpdate() {}
 func (o *UpdateGroupCallEncryptedMessage) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 216:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xc957a766)
 	putRequired(b, o.Call, nil, layer)
@@ -2646,7 +2656,8 @@ func (*UpdateDeleteGroupCallMessages) isUpdate() {}
 func (o *UpdateDeleteGroupCallMessages) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 217:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3e85e92c)
 	putRequired(b, o.Call, nil, layer)

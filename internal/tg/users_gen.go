@@ -313,7 +313,8 @@ func (*RequirementToContactEmpty) isRequirementToContact() {}
 func (o *RequirementToContactEmpty) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 200:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x050a9839)
 	return b.Err()
@@ -343,7 +344,8 @@ func (*RequirementToContactPremium) isRequirementToContact() {}
 func (o *RequirementToContactPremium) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 200:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe581e4e9)
 	return b.Err()
@@ -374,7 +376,8 @@ func (*RequirementToContactPaidMessages) isRequirementToContact() {}
 func (o *RequirementToContactPaidMessages) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 200:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb4f67e93)
 	b.PutLong(o.StarsAmount)
@@ -1482,7 +1485,8 @@ func (o *ContactsContactBirthdays) MarshalJSON() ([]byte, error) { return marsha
 func (o *ContactsContactBirthdays) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x114ff30d)
 	b.BeginVector()
@@ -1758,7 +1762,8 @@ func (*ContactsSponsoredPeersEmpty) isContactsSponsoredPeers() {}
 func (o *ContactsSponsoredPeersEmpty) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 201:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xea32b4b1)
 	return b.Err()
@@ -1791,7 +1796,8 @@ func (*ContactsSponsoredPeers) isContactsSponsoredPeers() {}
 func (o *ContactsSponsoredPeers) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 201:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xeb032884)
 	b.BeginVector()
@@ -1943,7 +1949,8 @@ func (*UsersSavedMusicNotModified) isUsersSavedMusic() {}
 func (o *UsersSavedMusicNotModified) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xe3878aa4)
 	b.PutInt(o.Count)
@@ -1976,7 +1983,8 @@ func (*UsersSavedMusic) isUsersSavedMusic() {}
 func (o *UsersSavedMusic) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x34a2f297)
 	b.PutInt(o.Count)
@@ -2013,7 +2021,8 @@ func (o *UsersUserFull) MarshalJSON() ([]byte, error) { return marshal(o) }
 func (o *UsersUserFull) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 135:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x3b6d152e)
 	putRequired(b, &o.FullUser, nil, layer)
@@ -2127,7 +2136,8 @@ func (o *UsersGetRequirementsToContactRequest) MarshalJSON() ([]byte, error) { r
 func (o *UsersGetRequirementsToContactRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 200:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xd89a83a3)
 	iDAt := b.BeginVector()
@@ -2167,7 +2177,8 @@ func (o *UsersGetSavedMusicRequest) MarshalJSON() ([]byte, error) { return marsh
 func (o *UsersGetSavedMusicRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 214:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x788d7fe3)
 	putRequired(b, o.ID, emptyInputUser, layer)
@@ -2731,7 +2742,8 @@ func (o *ContactsResolvePhoneRequest) MarshalJSON() ([]byte, error) { return mar
 func (o *ContactsResolvePhoneRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 139:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0x8af94344)
 	b.PutString(o.Phone)
@@ -2761,7 +2773,8 @@ func (o *ContactsGetBirthdaysRequest) MarshalJSON() ([]byte, error) { return mar
 func (o *ContactsGetBirthdaysRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 177:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xdaeda864)
 	return b.Err()
@@ -2790,7 +2803,8 @@ func (o *ContactsGetSponsoredPeersRequest) MarshalJSON() ([]byte, error) { retur
 func (o *ContactsGetSponsoredPeersRequest) Encode(b *tl.Buffer, layer int) error {
 	switch {
 	case layer < 201:
-		return b.Fail(tl.ErrAbsent)
+		b.Fail(tl.ErrAbsent)
+		return b.Err()
 	}
 	b.PutID(0xb6c8c393)
 	b.PutString(o.Q)

@@ -24,12 +24,11 @@ func (b *Buffer) Len() int { return len(b.b) }
 // Err returns the first error.
 func (b *Buffer) Err() error { return b.err }
 
-// Fail notes err unless there was an error before, and returns the first one.
-func (b *Buffer) Fail(err error) error {
+// Fail notes err unless there was an error before.
+func (b *Buffer) Fail(err error) {
 	if b.err == nil {
 		b.err = err
 	}
-	return b.err
 }
 
 // Recover takes back what was written since the Buffer was mark long if it

@@ -117,7 +117,7 @@ func TestRecover(t *testing.T) {
 	at := b.BeginVector()
 	mark := b.Len()
 	b.PutInt(1)
-	_ = b.Fail(ErrAbsent)
+	b.Fail(ErrAbsent)
 	if !b.Recover(mark) || b.Len() != mark || b.Err() != nil {
 		t.Errorf("not recovered: %d bytes, %v", b.Len(), b.Err())
 	}
@@ -129,7 +129,7 @@ func TestRecover(t *testing.T) {
 	if !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("got %x", b.Bytes())
 	}
-	_ = b.Fail(ErrRange)
+	b.Fail(ErrRange)
 	if b.Recover(0) {
 		t.Error("recovered from another error")
 	}

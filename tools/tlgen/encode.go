@@ -72,7 +72,7 @@ func encodeID(w *bytes.Buffer, c *constructor) map[string]bool {
 	}
 	var cases []string
 	if from := c.lines[0].from; from > minLayer {
-		cases = append(cases, fmt.Sprintf("case layer < %d: return b.Fail(tl.ErrAbsent)", from))
+		cases = append(cases, fmt.Sprintf("case layer < %d:\nb.Fail(tl.ErrAbsent)\nreturn b.Err()", from))
 	}
 	for i, l := range c.lines[:len(c.lines)-1] {
 		values := []string{fmt.Sprintf("0x%08x", l.id)}
@@ -83,7 +83,7 @@ func encodeID(w *bytes.Buffer, c *constructor) map[string]bool {
 			strings.Join(names, ", "), strings.Join(values, ", ")))
 	}
 	if to := c.newest().to; to != 0 {
-		cases = append(cases, fmt.Sprintf("case layer > %d: return b.Fail(tl.ErrAbsent)", to))
+		cases = append(cases, fmt.Sprintf("case layer > %d:\nb.Fail(tl.ErrAbsent)\nreturn b.Err()", to))
 	}
 	if len(c.lines) == 1 {
 		if len(cases) > 0 {
