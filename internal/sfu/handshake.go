@@ -28,6 +28,12 @@ const (
 
 	flightEvery = 300 * time.Millisecond // first retransmission
 	dtlsMTU     = 1200
+
+	// nativePause is how long a native engine is given before our first flight.
+	// ntgcalls (GroupCall::connect) makes its channels while it connects and only
+	// then begins to watch the connection: on a network quicker than that it
+	// never notices that it is connected, and neither sends nor plays.
+	nativePause = 300 * time.Millisecond
 )
 
 var (
@@ -70,8 +76,16 @@ func (sh *shard) shake(c *conn) {
 	c.session = s
 	sums, _ := c.client.Certificates() // checked when parsed
 	active := c.client.Active()
+	pause := time.Duration(0)
+	if active && !c.controlling { // only native engines are ever controlled
+		pause = nativePause
+	}
 	sh.server.work.Go(func() {
 		defer cancel()
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
 		err := sh.server.serve(ctx, s, c, sums, active)
 		left := ctx.Err() != nil
 		sh.post(func() {

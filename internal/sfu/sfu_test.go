@@ -463,3 +463,25 @@ func TestNoLeak(t *testing.T) {
 		return ""
 	})
 }
+
+// TestNativePause: engines that are always controlled get time to look at
+// their connection before it is one; others are not kept waiting.
+func TestNativePause(t *testing.T) {
+	for _, controlled := range []bool{true, false} {
+		s, _ := start(t)
+		c := join(t, s, options{conn: 1, ssrc: 10})
+		role := stun.RawAttribute{Type: stun.AttrICEControlling, Value: make([]byte, 8)}
+		if controlled {
+			role.Type = stun.AttrICEControlled
+		}
+		began := time.Now()
+		c.check(role)
+		_ = c.records.SetReadDeadline(began.Add(patience))
+		if _, err := c.records.Read(make([]byte, 2000)); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); controlled && took < nativePause {
+			t.Errorf("first flight after %v", took)
+		}
+	}
+}
