@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 
 	"parley/internal/calls"
@@ -26,8 +27,8 @@ type Config struct {
 	Calls     *calls.Service
 	Hasher    peer.Hasher
 	Log       *slog.Logger
-	DC        int    // this_dc for clients that name none
-	Host      string // address that dc_options name
+	DC        int        // this_dc for clients that name none
+	Host      netip.Addr // address that dc_options name
 	Port      int
 	// SignedOut tells that nobody is signed in with a key any more.
 	SignedOut func(key int64)
@@ -61,7 +62,8 @@ func New(cfg Config) *API {
 	for _, family := range []func(*API){
 		configMethods, authMethods, accountMethods, userMethods, contactMethods,
 		chatMethods, channelMethods, memberMethods, messageMethods, updateMethods,
-		phoneMethods, participantMethods, defaultMethods,
+		phoneMethods, participantMethods, phoneRefused, sendAsMethods, fileMethods,
+		loginTokenMethods, defaultMethods,
 	} {
 		family(a)
 	}
@@ -84,21 +86,32 @@ func on[R tg.Object, A tg.Object](a *API, g gate, do func(ctx context.Context, c
 	}}
 }
 
+var errConstructor = rpc.Err(400, "INPUT_CONSTRUCTOR_INVALID")
+
 // Handle answers one query in TL: what MTProto sessions ask.
 func (a *API) Handle(ctx context.Context, s *rpc.Session, query []byte) ([]byte, error) {
 	req, err := tg.DecodeMethod(query)
-	switch {
-	case errors.Is(err, tg.ErrUnknown):
-		return nil, rpc.ErrMethod
-	case err != nil:
+	if err != nil {
 		a.Log.Debug("request not decoded", "session", s.ID, "err", err)
-		return nil, rpc.ErrInput
+		return nil, undecoded(query, err)
 	}
 	res, err := a.Call(ctx, s, req)
 	if err != nil {
 		return nil, err
 	}
 	return tg.EncodeResult(req, res, s.Layer())
+}
+
+// undecoded returns what a query answers that can't be decoded: because its
+// method is not known, or something within, or because it breaks the rules.
+func undecoded(query []byte, err error) error {
+	if !errors.Is(err, tg.ErrUnknown) {
+		return rpc.ErrInput
+	}
+	if _, err := tg.DecodeMethod(query[:min(4, len(query))]); errors.Is(err, tg.ErrUnknown) {
+		return rpc.ErrMethod
+	}
+	return errConstructor
 }
 
 // Call passes the gate and answers one request.

@@ -14,10 +14,9 @@ import (
 
 // What signing in can answer besides the directory's own errors.
 var (
-	errAuthBytes   = rpc.Err(400, "AUTH_BYTES_INVALID")
-	errNoPassword  = rpc.Err(400, "PASSWORD_HASH_INVALID")
-	errDC          = rpc.Err(400, "DC_ID_INVALID")
-	errTokenExpiry = rpc.Err(400, "AUTH_TOKEN_EXPIRED")
+	errAuthBytes  = rpc.Err(400, "AUTH_BYTES_INVALID")
+	errNoPassword = rpc.Err(400, "PASSWORD_HASH_INVALID")
+	errDC         = rpc.Err(400, "DC_ID_INVALID")
 )
 
 const codeLength = 5
@@ -35,7 +34,6 @@ func authMethods(a *API) {
 	on(a, signedIn, a.exportAuthorization)
 	on(a, usersOnly, a.resetAuthorizations)
 	on(a, open, a.checkPassword)
-	on(a, open, a.importLoginToken)
 }
 
 // auth.sendCode#a677244f phone_number:string api_id:int api_hash:string settings:CodeSettings = auth.SentCode;
@@ -90,10 +88,14 @@ func (a *API) authorization(c rpc.Caller) directory.Authorization {
 	return directory.Authorization{Key: c.Session.Key, Created: time.Now().Unix(), Device: c.Session.Device()}
 }
 
-// authorized answers a sign-in with the user as they see themselves.
+// authorized answers a sign-in with the user as they see themselves. Sessions
+// of the key that are still somebody else's hear nothing more.
 func (a *API) authorized(ctx context.Context, c rpc.Caller, user int64, err error) (tg.AuthAuthorizationClass, error) {
 	if err != nil {
 		return nil, err
+	}
+	if c.User != 0 && c.User != user {
+		a.Updates.DetachKey(c.Session.Key)
 	}
 	if c.Session.WantsUpdates() {
 		a.Updates.Attach(user, c.Session)
@@ -190,9 +192,4 @@ func (a *API) exportMAC(user int64, nonce []byte) []byte {
 // Nobody has a password here.
 func (a *API) checkPassword(context.Context, rpc.Caller, *tg.AuthCheckPasswordRequest) (tg.AuthAuthorizationClass, error) {
 	return nil, errNoPassword
-}
-
-// auth.importLoginToken#95ac5ce4 token:bytes = auth.LoginToken;
-func (a *API) importLoginToken(context.Context, rpc.Caller, *tg.AuthImportLoginTokenRequest) (tg.AuthLoginTokenClass, error) {
-	return nil, errTokenExpiry
 }

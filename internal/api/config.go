@@ -61,7 +61,7 @@ func (a *API) dc(s *rpc.Session) int {
 func (a *API) dcOptions() []tg.DCOption {
 	opts := make([]tg.DCOption, 0, 5)
 	for id := 1; id <= 5; id++ {
-		opts = append(opts, tg.DCOption{ID: id, IPAddress: a.Host, Port: a.Port, Static: true, ThisPortOnly: true})
+		opts = append(opts, tg.DCOption{ID: id, IPv6: a.Host.Is6(), IPAddress: a.Host.String(), Port: a.Port, Static: true, ThisPortOnly: true})
 	}
 	return opts
 }

@@ -37,6 +37,8 @@ func defaultMethods(a *API) {
 	defaultStories(a)
 }
 
+var errLangCode = rpc.Err(400, "LANG_CODE_NOT_SUPPORTED")
+
 // noPromo is how long clients need not ask again, in seconds.
 const noPromo = 86_400
 
@@ -58,6 +60,8 @@ func defaultHelp(a *API) {
 	fixed[*tg.LangpackGetLanguagesRequest](a, open, func() tg.LangPackLanguageVector { return nil })
 	fixed[*tg.LangpackGetStringsRequest](a, open, func() tg.LangPackStringVector { return nil })
 	fixed[*tg.AicomposeGetTonesRequest](a, usersOnly, func() tg.AicomposeTonesClass { return &tg.AicomposeTones{Hash: 1} })
+	refused[*tg.LangpackGetLanguageRequest](a, open, errLangCode)
+	fixed[*tg.HelpGetInviteTextRequest](a, usersOnly, func() *tg.HelpInviteText { return &tg.HelpInviteText{} })
 	on(a, open, a.getLangPack)
 	on(a, open, a.getLangPackDifference)
 }

@@ -41,9 +41,36 @@ func defaultMessages(a *API) {
 	fixed[*tg.ChannelsGetLeftChannelsRequest](a, usersOnly, noChats)
 	fixed[*tg.ChannelsGetInactiveChannelsRequest](a, usersOnly, func() *tg.MessagesInactiveChats { return &tg.MessagesInactiveChats{} })
 	fixed[*tg.ChannelsReadMessageContentsRequest](a, usersOnly, yes)
+	on(a, usersOnly, a.getEmojiKeywordsDifference)
+	on(a, usersOnly, a.getMessagesViews)
+	on(a, usersOnly, a.readMessageContents)
 	on(a, usersOnly, a.getPeerSettings)
 	on(a, usersOnly, a.readMentions)
 	on(a, usersOnly, a.readReactions)
+}
+
+// messages.getEmojiKeywordsDifference#1508b6af lang_code:string from_version:int = EmojiKeywordsDifference;
+func (a *API) getEmojiKeywordsDifference(_ context.Context, _ rpc.Caller, r *tg.MessagesGetEmojiKeywordsDifferenceRequest) (*tg.EmojiKeywordsDifference, error) {
+	return &tg.EmojiKeywordsDifference{LangCode: r.LangCode, FromVersion: r.FromVersion, Version: r.FromVersion}, nil
+}
+
+// messages.getMessagesViews#5784d3e1 peer:InputPeer id:Vector<int> increment:Bool = messages.MessageViews;
+//
+// Views are not counted.
+func (a *API) getMessagesViews(_ context.Context, c rpc.Caller, r *tg.MessagesGetMessagesViewsRequest) (*tg.MessagesMessageViews, error) {
+	if _, err := a.peerOf(c, r.Peer); err != nil {
+		return nil, err
+	}
+	return &tg.MessagesMessageViews{Views: make([]tg.MessageViews, len(r.ID))}, nil
+}
+
+// messages.readMessageContents#36a73f77 id:Vector<int> = messages.AffectedMessages;
+func (a *API) readMessageContents(ctx context.Context, c rpc.Caller, _ *tg.MessagesReadMessageContentsRequest) (*tg.MessagesAffectedMessages, error) {
+	h, err := a.unaffected(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return &tg.MessagesAffectedMessages{Pts: h.Pts}, nil
 }
 
 // messages.getPeerSettings#efd9a6a2 peer:InputPeer = messages.PeerSettings;

@@ -22,6 +22,7 @@ const (
 type limits struct {
 	mu      sync.Mutex
 	buckets map[int64]*rate.Limiter // guarded by mu
+	swept   time.Time               // guarded by mu; when those that rest were last forgotten
 }
 
 func newLimits() *limits { return &limits{buckets: map[int64]*rate.Limiter{}} }
@@ -45,15 +46,23 @@ func (l *limits) bucket(who int64) *rate.Limiter {
 	defer l.mu.Unlock()
 	b := l.buckets[who]
 	if b == nil {
-		if len(l.buckets) >= maxRequesters { // forget those that have rested
-			for k, b := range l.buckets {
-				if b.TokensAt(time.Now()) >= requestBurst {
-					delete(l.buckets, k)
-				}
-			}
-		}
+		l.sweep(time.Now())
 		b = rate.NewLimiter(requestRate, requestBurst)
 		l.buckets[who] = b
 	}
 	return b
+}
+
+// sweep forgets who has rested, when there are too many, at most once a second;
+// mu is held.
+func (l *limits) sweep(now time.Time) {
+	if len(l.buckets) < maxRequesters || now.Sub(l.swept) < time.Second {
+		return
+	}
+	l.swept = now
+	for k, b := range l.buckets {
+		if b.TokensAt(now) >= requestBurst {
+			delete(l.buckets, k)
+		}
+	}
 }

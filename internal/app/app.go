@@ -110,7 +110,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	at := a.Addrs().TCP
 	methods := api.New(api.Config{
 		Directory: a.dir, Updates: a.updates, Calls: a.calls, Hasher: hasher, Log: a.log,
-		DC: dcID, Host: a.hostAddr(at).String(), Port: int(at.Port()),
+		DC: dcID, Host: a.hostAddr(at), Port: int(at.Port()),
 		SignedOut: func(key int64) { a.mtproto.DropKey(key) },
 	})
 	mux := http.NewServeMux()
