@@ -31,7 +31,7 @@ func TestWrongFlags(t *testing.T) {
 		{"public ip", append(good, "--public-ip", "example"), "--public-ip"},
 		{"data is a file", append(good, "--data", file), file},
 		{"data cannot be made", append(good, "--data", "/proc/parley"), "/proc/parley"},
-		{"unknown database", append(good, "--db", "mysql://localhost"), "--db"},
+		{"unknown database", append(good, "--db", "mysql://localhost"), "mysql://localhost"},
 		{"log level", append(good, "--log", "loud"), "--log"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -154,6 +154,9 @@ func (c *jsonClient) listen(t *testing.T) (next func(constructor string, is func
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	conn.SetReadLimit(1 << 20)
+	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"id": 1, "method": "updates.getState"}`)); err != nil {
+		t.Fatal("ask for the state:", err)
+	}
 	return func(constructor string, is func(object) bool) {
 		t.Helper()
 		var seen []string

@@ -14,9 +14,13 @@ type Phone struct {
 
 var lastPhone atomic.Int32
 
-// NewPhone returns a number that no other test of this process uses.
+// DemoOwner is the number of who owns the demo world's chat.
+var DemoOwner = Phone{Number: "9996610000", Code: "11111"}
+
+// NewPhone returns a number that neither another test of this process nor the
+// demo world uses.
 func NewPhone() Phone {
-	n := lastPhone.Add(1)
+	n := 1000 + lastPhone.Add(1)
 	x := 1 + n%3
 	return Phone{
 		Number: fmt.Sprintf("99966%d%04d", x, n),
