@@ -166,9 +166,9 @@ func (c *conn) message(p plain, quickAck bool) error {
 	if code == codeOK && s == nil && idTime(p.id).Before(c.srv.started) {
 		code = codeIDLow // it may have been processed before the restart
 	}
-	parts, err := c.unpack(outer)
-	if code == codeOK && err != nil {
-		code = codeBadContainer
+	parts, bad := c.unpack(outer)
+	if code == codeOK {
+		code = bad
 	}
 	if code != codeOK {
 		c.badMsg(c.orStray(s, p.session), outer, code)
@@ -185,15 +185,23 @@ func (c *conn) message(p plain, quickAck bool) error {
 	return c.process(s, a)
 }
 
-// unpack returns the parts of a container, nil for any other message.
-func (c *conn) unpack(m incoming) ([]incoming, error) {
+// unpack returns the parts of a container, nil for any other message, or why
+// the message is refused.
+func (c *conn) unpack(m incoming) ([]incoming, int) {
 	switch constructor(m.body) {
 	case idContainer:
-		return unpack(m)
+		if m.seqno&1 == 1 {
+			return nil, codeSeqnoOdd
+		}
+		parts, err := unpack(m)
+		if err != nil {
+			return nil, codeBadContainer
+		}
+		return parts, codeOK
 	case 0:
-		return nil, errMalformed
+		return nil, codeBadContainer
 	default:
-		return nil, nil
+		return nil, codeOK
 	}
 }
 

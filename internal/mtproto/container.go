@@ -25,7 +25,7 @@ const partHeader = 8 + 4 + 4
 // They share memory with it. Whatever breaks the rules breaks the whole container.
 func unpack(container incoming) ([]incoming, error) {
 	b := container.body
-	if len(b) < 8 || container.seqno&1 == 1 {
+	if len(b) < 8 {
 		return nil, errMalformed
 	}
 	n := binary.LittleEndian.Uint32(b[4:])

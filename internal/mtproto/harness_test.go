@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -186,7 +185,6 @@ type got struct {
 	id    int64
 	seqno int32
 	body  []byte
-	frame int // which frame of the connection
 }
 
 func (g got) constructor() uint32 { return constructor(g.body) }
@@ -512,10 +510,4 @@ func eventually(t testing.TB, why func() string) {
 		}
 		runtime.Gosched()
 	}
-}
-
-// keyID returns the id of a key the way the protocol defines it.
-func keyID(k crypto.Key) int64 {
-	sum := sha1.Sum(k[:])
-	return int64(binary.LittleEndian.Uint64(sum[12:]))
 }

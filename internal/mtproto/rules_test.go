@@ -145,7 +145,7 @@ func violations() []violation {
 			id := c.nextID() + 64
 			c.sendRaw(id, 101, packContainer([]incoming{{id: id - 4, seqno: 1, body: query(1)}}))
 			return id
-		}, code(codeBadContainer)},
+		}, code(codeSeqnoOdd)},
 		{"empty container", sendContainer(parts()), code(codeBadContainer)},
 		{"container bomb", sendContainer(func(_ *client, id int64) []byte {
 			return packContainer(pings(id, maxContainer+1))

@@ -37,7 +37,6 @@ const (
 	idSessionNone     = 0x62d350c9
 	idDestroyKey      = 0xd1435160
 	idKeyOK           = 0xf660e1d4
-	idKeyNone         = 0x0a9f2259
 	idKeyFail         = 0xea109b13
 	idHTTPWait        = 0x9299359f
 	idBoolTrue        = 0x997275b5
