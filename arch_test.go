@@ -31,7 +31,7 @@ var floors = [][]string{
 	{"internal/event"},
 	{"internal/calls", "internal/directory", "internal/updates"},
 	{"internal/api", "internal/gateway", "internal/mtproto", "internal/sfu", "internal/store", "internal/web"},
-	{"internal/app"},
+	{"internal/app", "internal/load"},
 	{"cmd/parley"},
 }
 

@@ -13,11 +13,13 @@ import (
 	"github.com/alecthomas/kong"
 
 	"parley/internal/app"
+	"parley/internal/load"
 )
 
 // cli is the command line; every flag is an environment variable, too.
 type cli struct {
-	Serve serve `cmd:"" help:"Run the server."`
+	Serve serve   `cmd:"" help:"Run the server."`
+	Load  loadCmd `cmd:"" help:"Put load on a server and measure what it costs."`
 }
 
 type serve struct {
@@ -33,12 +35,19 @@ type serve struct {
 func main() {
 	var c cli
 	parser := kong.Must(&c, kong.Name("parley"), kong.Description("A self-hosted group-call server for Telegram's API."))
-	if _, err := parser.Parse(os.Args[1:]); err != nil {
-		fail(fmt.Errorf("%w (see parley serve --help)", err))
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fail(fmt.Errorf("%w (see parley --help)", err))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, c.Serve); err != nil {
+	switch command.Command() {
+	case "load":
+		err = c.Load.run(ctx)
+	default:
+		err = run(ctx, c.Serve)
+	}
+	if err != nil {
 		stop()
 		fail(err)
 	}
@@ -60,7 +69,7 @@ func run(ctx context.Context, s serve) error {
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, "parley:", err)
 	var parse *kong.ParseError
-	if errors.As(err, &parse) || errors.Is(err, app.ErrSetting) {
+	if errors.As(err, &parse) || errors.Is(err, app.ErrSetting) || errors.Is(err, load.ErrSetting) {
 		os.Exit(2)
 	}
 	os.Exit(1)

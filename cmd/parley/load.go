@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"parley/internal/load"
+)
+
+// loadCmd measures a server under load. Numbers that are not given are the
+// scenario's.
+type loadCmd struct {
+	Scenario    string `default:"A2" help:"What to measure: A1-A4 sound, V1-V3 video, S1 small rooms, J1 a storm of joins."`
+	ClientJSON  string `name:"client-json" default:"./data/client.json" placeholder:"FILE" help:"client.json of the server, which runs with --dev."`
+	Server      string `placeholder:"URL" help:"Address of the server's JSON API, instead of client.json."`
+	PID         int    `name:"pid" help:"Process of the server (default: whoever listens there)."`
+	Seconds     int    `default:"5" help:"Length of a window."`
+	Windows     int    `default:"3" help:"Windows to measure."`
+	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio."`
+	Feedback    bool   `help:"Receivers send RTCP: reports, transport-wide feedback, NACK."`
+	AllowRemote bool   `help:"Allow a server that is not this machine."`
+	JSON        bool   `name:"json" help:"Print one line of JSON per window."`
+	Rooms       *int   `help:"Calls at a time."`
+	Publishers  *int   `help:"Publishers in each call."`
+	Listeners   *int   `help:"Listeners in each call."`
+	Size        *int   `help:"Bytes of an audio packet's payload."`
+	Kbps        *int   `help:"Bit rate of a video's best layer."`
+	Layers      *int   `help:"Simulcast layers of a video."`
+	Loudest     *int   `help:"How many voices the server forwards to one participant."`
+}
+
+// scenario returns the scenario with what was given.
+func (l loadCmd) scenario() (load.Scenario, error) {
+	s, err := load.Find(l.Scenario)
+	for _, o := range []struct{ to, from *int }{
+		{&s.Rooms, l.Rooms},
+		{&s.Publishers, l.Publishers},
+		{&s.Listeners, l.Listeners},
+		{&s.Size, l.Size},
+		{&s.Kbps, l.Kbps},
+		{&s.Layers, l.Layers},
+		{&s.Loudest, l.Loudest},
+	} {
+		if o.from != nil {
+			*o.to = *o.from
+		}
+	}
+	return s, err
+}
+
+// server returns the address of the JSON API.
+func (l loadCmd) server() (string, error) {
+	if l.Server != "" {
+		return l.Server, nil
+	}
+	var client struct {
+		HTTP string `json:"http"`
+	}
+	b, err := os.ReadFile(l.ClientJSON)
+	if err == nil {
+		err = json.Unmarshal(b, &client)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: no server: %w; start one with parley serve --dev, or pass --client-json or --server", load.ErrSetting, err)
+	}
+	return client.HTTP, nil
+}
+
+func (l loadCmd) run(ctx context.Context) error {
+	s, err := l.scenario()
+	if err != nil {
+		return err
+	}
+	cfg := load.Config{
+		Scenario: s, PID: l.PID, Seconds: l.Seconds, Windows: l.Windows,
+		AllowRemote: l.AllowRemote, Feedback: l.Feedback, Progress: os.Stderr,
+	}
+	if cfg.Server, err = l.server(); err != nil {
+		return err
+	}
+	var windows []load.Window
+	cfg.Each = func(w load.Window) {
+		windows = append(windows, w)
+		if l.JSON {
+			_ = json.NewEncoder(os.Stdout).Encode(w)
+		}
+	}
+	if err := load.Run(ctx, cfg); err != nil {
+		return err
+	}
+	if !l.JSON {
+		fmt.Print(load.Summary(windows))
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// figure is a measured number; NaN, one that could not be measured, is null in
+// JSON.
+type figure float64
+
+// MarshalJSON implements json.Marshaler.
+func (f figure) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(math.Round(float64(f)*1000) / 1000)
+}
+
+// Window is what one window of time showed.
+type Window struct {
+	Scenario string `json:"scenario"`
+	Server   string `json:"server"` // parley or baseline
+	PPS      figure `json:"pps"`    // packets that reached participants
+	CPU      figure `json:"cpu_us_per_packet"`
+	Lost     int64  `json:"lost"` // below 0: more came than was expected
+	P50      figure `json:"p50_ms"`
+	P99      figure `json:"p99_ms"`
+	RSS      figure `json:"rss_bytes_per_participant"`
+	Expected int64  `json:"expected"`
+	Received int64  `json:"received"`
+	Broken   int64  `json:"undecryptable,omitempty"` // at the probes
+	Feedback bool   `json:"feedback,omitempty"`
+	Joins    int    `json:"joins,omitempty"` // of a storm
+	JoinRate figure `json:"joins_per_second,omitempty"`
+	JoinCPU  figure `json:"cpu_ms_per_join,omitempty"`
+	Late     figure `json:"publishers_late_ms"` // the worst delay of what was published
+}
+
+const (
+	warmUp     = time.Second
+	settleStep = 20 * time.Millisecond
+	settleMax  = 3 * time.Second
+)
+
+// reading is the state of all counters at one moment.
+type reading struct {
+	usage    usage
+	measured bool // usage is known
+	received int64
+	sent     int64
+}
+
+// read takes a reading once packets stopped coming.
+func (c *crowd) read(ctx context.Context, pid int) (r reading, err error) {
+	all := c.counters()
+	if r.received, err = received(all); err != nil {
+		return r, err
+	}
+	for end, calm := time.Now().Add(settleMax), 0; calm < 3 && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		case <-time.After(settleStep):
+		}
+		n, err := received(all)
+		if err != nil {
+			return r, err
+		}
+		if calm++; n != r.received {
+			calm = 0
+		}
+		r.received = n
+	}
+	r.sent = c.pump.sent()
+	if pid != 0 {
+		if r.usage, err = readUsage(pid); err != nil {
+			return r, err
+		}
+		r.measured = true
+	}
+	return r, nil
+}
+
+var errLate = errors.New("publishers can't keep their pace: the machine is too busy")
+
+// window lets publishers publish for some seconds and measures. Before and
+// after it nobody publishes for a moment, so that what is expected is exact.
+func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (Window, error) {
+	w := Window{Scenario: c.scenario.Name, Feedback: c.feedback}
+	interval := c.pump.streams[0].interval()
+	if err := c.pump.play(ctx, int(warmUp/interval)); err != nil {
+		return w, err
+	}
+	before, err := c.read(ctx, pid)
+	if err != nil {
+		return w, err
+	}
+	c.times()
+	c.pump.late = 0
+	start := time.Now()
+	if err = c.pump.play(ctx, int(time.Duration(seconds)*time.Second/interval)); err != nil {
+		return w, err
+	}
+	elapsed := time.Since(start)
+	after, err := c.read(ctx, pid)
+	if err != nil {
+		return w, err
+	}
+	if err = c.alive(); err != nil {
+		return w, err
+	}
+	if c.pump.late > maxLate {
+		return w, fmt.Errorf("%w (%s behind)", errLate, c.pump.late.Round(time.Millisecond))
+	}
+	w.Received = after.received - before.received
+	w.Expected = (after.sent - before.sent) * int64(c.scenario.expected())
+	w.Lost = w.Expected - w.Received
+	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
+	w.Late = milliseconds(c.pump.late)
+	w.CPU, w.RSS = figure(math.NaN()), figure(math.NaN())
+	if after.measured {
+		w.CPU = figure((after.usage.cpu - before.usage.cpu).Seconds() * 1e6 / float64(w.Received))
+		w.RSS = figure(float64(after.usage.rss-idle.rss) / float64(c.scenario.Rooms*c.scenario.seats()))
+	}
+	c.latency(&w)
+	return w, nil
+}
+
+// latency adds what the probes measured.
+func (c *crowd) latency(w *Window) {
+	times, broken := c.times()
+	w.Broken, w.P50, w.P99 = broken, figure(math.NaN()), figure(math.NaN())
+	if v, ok := percentile(times, 0.5); ok {
+		w.P50 = milliseconds(v)
+	}
+	if v, ok := percentile(times, 0.99); ok {
+		w.P99 = milliseconds(v)
+	}
+}
+
+func milliseconds(d time.Duration) figure { return figure(float64(d) / float64(time.Millisecond)) }
+
+// storm lets all listeners join at once, while publishers publish, and leave
+// again. What of the server's CPU was spent on forwarding is in the cost of
+// the joins, too.
+func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) {
+	s := c.scenario
+	w := Window{Scenario: s.Name, Feedback: c.feedback, Joins: s.Listeners * s.Rooms}
+	before, err := c.read(ctx, pid)
+	if err != nil {
+		return w, err
+	}
+	c.times()
+	playing, stop := context.WithCancel(ctx)
+	played := make(chan error, 1)
+	go func() { played <- c.pump.play(playing, -1) }()
+	start := time.Now()
+	err = c.enter(ctx, s.Publishers, s.seats())
+	elapsed := time.Since(start)
+	stop()
+	if perr := <-played; err == nil {
+		err = perr
+	}
+	if err != nil {
+		return w, err
+	}
+	after, err := c.read(ctx, pid)
+	if err != nil {
+		return w, err
+	}
+	w.Received = after.received - before.received
+	w.Expected = w.Received // who was there when each packet was sent is nobody's to know
+	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
+	w.JoinRate = figure(float64(w.Joins) / elapsed.Seconds())
+	w.CPU, w.RSS, w.JoinCPU = figure(math.NaN()), figure(math.NaN()), figure(math.NaN())
+	if after.measured {
+		w.JoinCPU = milliseconds(after.usage.cpu-before.usage.cpu) / figure(w.Joins)
+		w.RSS = figure(float64(after.usage.rss-idle.rss) / float64(s.Rooms*s.seats()))
+	}
+	c.latency(&w)
+	return w, c.leave(ctx, s.Publishers)
+}

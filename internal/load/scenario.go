@@ -1,0 +1,128 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Scenario is who publishes what to whom. The names and sizes are those of
+// perf.md 3 and 5.
+type Scenario struct {
+	Name       string
+	Rooms      int
+	Publishers int // in each room
+	Listeners  int // in each room
+	Size       int // bytes of an audio payload
+	Video      bool
+	Kbps       int  // of the best layer of a video
+	Layers     int  // of a video
+	Storm      bool // what counts is the joining
+	// Loudest is how many voices the server lets one participant hear at most:
+	// Parley's answer to clients that can't play more (media.md 5.2). The
+	// baseline is told to do the same, so that both do equal work.
+	Loudest int
+}
+
+// defaultLoudest is Parley's.
+const defaultLoudest = 8
+
+// scenarios are all there are.
+func scenarios() []Scenario {
+	audio := func(name string, rooms, publishers, listeners int) Scenario {
+		return Scenario{Name: name, Rooms: rooms, Publishers: publishers, Listeners: listeners, Size: 120, Layers: 1, Loudest: defaultLoudest}
+	}
+	video := func(name string, publishers, listeners, kbps int) Scenario {
+		s := audio(name, 1, publishers, listeners)
+		s.Video, s.Kbps = true, kbps
+		return s
+	}
+	storm := audio("J1", 1, 1, 400)
+	storm.Storm = true
+	return []Scenario{
+		audio("A1", 1, 10, 40), audio("A2", 1, 10, 100), audio("A3", 1, 10, 400), audio("A4", 1, 1, 400),
+		video("V1", 1, 100, 1000), video("V2", 1, 100, 2500), video("V3", 4, 100, 2500),
+		audio("S1", 20, 4, 4), storm,
+	}
+}
+
+// Find returns a scenario by its name.
+func Find(name string) (Scenario, error) {
+	var names []string
+	for _, s := range scenarios() {
+		if strings.EqualFold(s.Name, name) {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return Scenario{}, fmt.Errorf("%w: no scenario %q; there are %s", ErrSetting, name, strings.Join(names, ", "))
+}
+
+// ErrSetting marks what the caller has to change.
+var ErrSetting = errors.New("wrong setting")
+
+// The bounds of a scenario: the test phones of a development server, and what
+// one machine can hold.
+const (
+	maxSeats = 2000
+	maxSize  = 1100
+	minSize  = stampAt + stampSize
+	maxKbps  = 20_000
+)
+
+// validate says what is wrong with a scenario.
+func (s Scenario) validate() error {
+	for _, b := range []struct {
+		name       string
+		v, low, up int
+	}{
+		{"rooms", s.Rooms, 1, 500},
+		{"publishers", s.Publishers, 0, 500},
+		{"listeners", s.Listeners, 1, maxSeats},
+		{"size", s.Size, minSize, maxSize},
+		{"layers", s.Layers, 1, 3},
+		{"loudest", s.Loudest, 1, 500},
+		{"participants", s.seats() * s.Rooms, 1, maxSeats},
+	} {
+		if b.v < b.low || b.v > b.up {
+			return fmt.Errorf("%w: --%s %d is not in %d..%d", ErrSetting, b.name, b.v, b.low, b.up)
+		}
+	}
+	switch {
+	case s.Video && (s.Kbps < 50 || s.Kbps > maxKbps):
+		return fmt.Errorf("%w: --kbps %d is not in 50..%d", ErrSetting, s.Kbps, maxKbps)
+	case s.Publishers == 0 && !s.Storm:
+		return fmt.Errorf("%w: --publishers 0 leaves nothing to count", ErrSetting)
+	}
+	return nil
+}
+
+// seats is how many participants a room has; publishers come first.
+func (s Scenario) seats() int { return s.Publishers + s.Listeners }
+
+// publishes tells whether the participant in a seat publishes.
+func (s Scenario) publishes(seat int) bool { return seat < s.Publishers }
+
+// hears is how many of its room's streams the participant in a seat gets.
+// Nobody gets their own; publishers of video ask for no other's.
+func (s Scenario) hears(seat int) int {
+	switch {
+	case s.Video && s.publishes(seat):
+		return 0
+	case s.Video:
+		return s.Publishers
+	case s.publishes(seat):
+		return min(s.Publishers-1, s.Loudest)
+	}
+	return min(s.Publishers, s.Loudest)
+}
+
+// expected is how many packets a server has to forward for each packet of one
+// publisher: publishers of a room send equally many.
+func (s Scenario) expected() int {
+	n := 0
+	for seat := range s.seats() {
+		n += s.hears(seat)
+	}
+	return n * s.Rooms
+}

@@ -1,0 +1,80 @@
+package load
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// String returns a window in words.
+func (w Window) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%.0f packets/s", float64(w.PPS))
+	if w.Joins > 0 {
+		fmt.Fprintf(&b, ", %d joins at %.0f/s, %s ms CPU each", w.Joins, float64(w.JoinRate), w.JoinCPU)
+	} else {
+		fmt.Fprintf(&b, ", %s us CPU each, %d of %d lost", w.CPU, w.Lost, w.Expected)
+	}
+	fmt.Fprintf(&b, ", latency p50 %s p99 %s ms, %s KiB a participant", w.P50, w.P99, w.RSS/1024)
+	if w.Broken > 0 {
+		fmt.Fprintf(&b, ", %d did not decrypt", w.Broken)
+	}
+	return b.String()
+}
+
+// String prints a figure with two decimals; one that is unknown is a dash.
+func (f figure) String() string {
+	if math.IsNaN(float64(f)) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", float64(f))
+}
+
+// Summary returns the medians of all windows of each server, and the ratio
+// that is to be quoted if there were two.
+func Summary(windows []Window) string {
+	var b strings.Builder
+	cost := map[string]figure{}
+	for _, server := range []string{"parley", "baseline"} {
+		var of []Window
+		for _, w := range windows {
+			if w.Server == server {
+				of = append(of, w)
+			}
+		}
+		if len(of) == 0 {
+			continue
+		}
+		m := of[0]
+		m.CPU = median(of, func(w Window) figure { return w.CPU })
+		m.PPS = median(of, func(w Window) figure { return w.PPS })
+		m.P50 = median(of, func(w Window) figure { return w.P50 })
+		m.P99 = median(of, func(w Window) figure { return w.P99 })
+		m.RSS = median(of, func(w Window) figure { return w.RSS })
+		m.JoinCPU = median(of, func(w Window) figure { return w.JoinCPU })
+		m.JoinRate = median(of, func(w Window) figure { return w.JoinRate })
+		for _, w := range of[1:] {
+			m.Lost, m.Expected, m.Broken = m.Lost+w.Lost, m.Expected+w.Expected, m.Broken+w.Broken
+		}
+		cost[server] = m.CPU
+		if m.Joins > 0 {
+			cost[server] = m.JoinCPU
+		}
+		fmt.Fprintf(&b, "%s %s, median of %d: %s\n", m.Scenario, server, len(of), m)
+	}
+	if ratio := cost["parley"] / cost["baseline"]; cost["baseline"] > 0 && !math.IsNaN(float64(ratio)) {
+		fmt.Fprintf(&b, "parley costs %s of the baseline\n", ratio)
+	}
+	return b.String()
+}
+
+// median returns the middle of what f finds in the windows.
+func median(windows []Window, f func(Window) figure) figure {
+	var all []figure
+	for _, w := range windows {
+		all = append(all, f(w))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
