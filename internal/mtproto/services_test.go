@@ -258,26 +258,32 @@ func TestQuickAck(t *testing.T) {
 	c.wait("quick ack", func(m got) bool { return len(m.body) == 4 && m.constructor() == want })
 }
 
-func TestAnswersShareContainers(t *testing.T) {
+func TestMessagesShareContainers(t *testing.T) {
 	h := newRecorder()
 	f := start(t, h.handler())
 	c := f.dial(t)
 	c.greet()
-	release := h.hold(1)
-	parts := make([]incoming, 300)
-	for i := range parts {
-		parts[i] = incoming{id: c.nextID(), seqno: c.nextSeqno(true), body: query(2)}
+	_ = c.conn.Close()
+	eventually(t, func() string {
+		if n := f.Metrics().Conns; n != 0 {
+			return fmt.Sprintf("%d connections", n)
+		}
+		return ""
+	})
+	const n = 3 * batchMessages
+	for i := range int32(n) {
+		h.session(c.key.IntID()).Push(update(i))
 	}
-	parts[0].body = query(1)
 	before := f.Metrics().FramesOut
-	c.container(parts[:200]...)
-	c.container(parts[200:]...)
-	release()
-	for range parts {
-		c.waitID("result", idRPCResult)
+	c = c.fork()
+	c.service(words(idPing, 1))
+	for i := range int32(n) {
+		if m := c.waitID("update", idUpdate); m.int(4) != 229000+i {
+			t.Fatalf("update %d says %d", i, m.int(4))
+		}
 	}
-	if n := f.Metrics().FramesOut - before; n > 150 {
-		t.Errorf("%d answers in %d frames", len(parts), n)
+	if frames := f.Metrics().FramesOut - before; frames > 6 {
+		t.Errorf("%d updates in %d frames", n, frames)
 	}
 }
 
