@@ -32,6 +32,8 @@ type Config struct {
 	Port      int
 	// SignedOut tells that nobody is signed in with a key any more.
 	SignedOut func(key int64)
+	// Draining tells whether the server is about to stop.
+	Draining func() bool
 }
 
 // API is the table of methods; it never changes after New.

@@ -31,6 +31,9 @@ func (a *API) joinGroupCall(ctx context.Context, c rpc.Caller, r *tg.PhoneJoinGr
 	if err != nil {
 		return nil, err
 	}
+	if a.Draining() { // clients try this one again
+		return nil, call.ErrAddFailed
+	}
 	req := calls.JoinRequest{As: as, Muted: r.Muted, VideoStopped: r.VideoStopped, Params: []byte(r.Params.Data)}
 	if r.InviteHash != nil {
 		req.InviteHash = *r.InviteHash

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"parley/internal/api"
@@ -56,6 +55,7 @@ type Addrs struct {
 type App struct {
 	cfg      Config
 	log      *slog.Logger
+	lock     *dirLock
 	secrets  *secrets
 	listener net.Listener
 	db       *store.DB
@@ -64,6 +64,7 @@ type App struct {
 	calls    *calls.Service
 	media    *sfu.Server
 	mtproto  *mtproto.Server
+	json     *gateway.Gateway
 	demo     *demo // nil without Dev
 	stop     context.CancelFunc
 	draining atomic.Bool
@@ -90,40 +91,57 @@ func newLogger(debug bool) *slog.Logger {
 
 // open builds every part, lowest first.
 func (a *App) open(ctx context.Context) (err error) {
+	if a.lock, err = openDir(a.cfg.Data); err != nil {
+		return err
+	}
 	if a.secrets, err = loadSecrets(a.cfg.Data); err != nil {
 		return err
 	}
 	if a.listener, err = net.Listen("tcp", a.cfg.Listen); err != nil {
 		return fmt.Errorf("%w: --listen %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Listen, err)
 	}
-	url := a.cfg.DB
-	if url == "" {
-		url = "sqlite:" + filepath.Join(a.cfg.Data, "parley.db")
-	}
-	if a.db, err = store.Open(ctx, url, a.secrets.seal); err != nil {
-		return fmt.Errorf("%w: %w", ErrSetting, err)
+	if a.db, err = store.Open(ctx, a.dbURL(), a.secrets.seal); err != nil {
+		return fmt.Errorf("%w: --db %s can't be used (%w); name sqlite:FILE, a file that can be written", ErrSetting, a.dbURL(), err)
 	}
 	hasher := peer.NewHasher(a.secrets.hashes)
-	if err := a.openServices(ctx, hasher); err != nil {
+	if err = a.openServices(ctx, hasher); err != nil {
 		return err
 	}
+	if err = a.openFront(hasher); err != nil {
+		return err
+	}
+	if a.cfg.Dev {
+		return a.demo.open(ctx)
+	}
+	return nil
+}
+
+// dbURL returns the database's URL: a file of the data directory when none is
+// set.
+func (a *App) dbURL() string {
+	if a.cfg.DB == "" {
+		return "sqlite:" + a.path("parley.db")
+	}
+	return a.cfg.DB
+}
+
+// openFront builds what clients talk to.
+func (a *App) openFront(hasher peer.Hasher) (err error) {
 	at := a.Addrs().TCP
 	methods := api.New(api.Config{
 		Directory: a.dir, Updates: a.updates, Calls: a.calls, Hasher: hasher, Log: a.log,
 		DC: dcID, Host: a.hostAddr(at), Port: int(at.Port()),
-		SignedOut: func(key int64) { a.mtproto.DropKey(key) },
+		SignedOut: func(key int64) { a.mtproto.DropKey(key) }, Draining: a.draining.Load,
 	})
 	mux := http.NewServeMux()
 	a.mtproto, err = mtproto.New(mtproto.Config{
 		RSA: a.secrets.rsa, Secret: a.secrets.mtproxy, Keys: a.db, Handler: methods, HTTP: mux, Log: a.log,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("open the front: %w", err)
 	}
-	a.routes(mux, gateway.New(methods, a.secrets.hashes, a.log))
-	if a.cfg.Dev {
-		return a.demo.open(ctx)
-	}
+	a.json = gateway.New(methods, a.secrets.tokens, a.log)
+	a.routes(mux)
 	return nil
 }
 
@@ -152,13 +170,13 @@ func (a *App) openServices(ctx context.Context, hasher peer.Hasher) (err error) 
 }
 
 // routes is all that is answered over HTTP.
-func (a *App) routes(mux *http.ServeMux, json *gateway.Gateway) {
+func (a *App) routes(mux *http.ServeMux) {
 	for _, path := range []string{"/apiws", "/apiws_test", "/apiws_premium", "/apiws_test_premium"} {
 		mux.Handle(path, a.mtproto.WebSocket())
 	}
 	mux.Handle("/api", a.mtproto.PlainHTTP())
 	mux.Handle("/apiw1", a.mtproto.PlainHTTP())
-	json.Register(mux)
+	a.json.Register(mux)
 	mux.Handle("GET /healthz", web.Health(a.ready))
 	mux.Handle("GET /metrics", web.Metrics(a.gauges()))
 	web.Profiles(mux)
@@ -188,19 +206,26 @@ func (a *App) Addrs() Addrs {
 	return at
 }
 
-// Run serves until ctx ends, then drains: sessions are told, what is committed
-// stays, and nothing listens any more when it returns.
+// Run serves until ctx ends, then drains: nobody joins a call any more, running
+// requests are answered and sessions told to go, and what is committed stays.
+// Nothing listens when it returns.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
 	if err := a.writeClientFile(); err != nil {
 		return err
 	}
 	defer a.removeClientFile()
-	defer context.AfterFunc(ctx, func() { a.draining.Store(true) })()
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		a.draining.Store(true)
+		a.json.Close()
+		stop()
+	})()
 	at := a.Addrs()
 	_, _ = fmt.Fprintf(a.cfg.Out, "parley listens on %s (MTProto, WebSocket, HTTP) and %s (media); clients: %s\n",
-		at.TCP, at.Media, a.clientFileName())
-	if err := a.mtproto.Serve(ctx, a.listener); err != nil {
+		at.TCP, at.Media, a.path(clientName))
+	if err := a.mtproto.Serve(serving, a.listener); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
@@ -208,6 +233,9 @@ func (a *App) Run(ctx context.Context) error {
 
 // close ends all parts, the last one first.
 func (a *App) close() {
+	if a.json != nil {
+		a.json.Close()
+	}
 	if a.mtproto != nil {
 		a.mtproto.Close()
 	}
@@ -232,4 +260,5 @@ func (a *App) close() {
 	if a.listener != nil {
 		_ = a.listener.Close() // Serve has closed it already, if it ran
 	}
+	a.lock.close()
 }

@@ -33,7 +33,10 @@ const (
 	apiHash = "0123456789abcdef0123456789abcdef"
 )
 
-func (a *App) clientFileName() string { return filepath.Join(a.cfg.Data, "client.json") }
+const clientName = "client.json"
+
+// path returns the name of a file of the data directory.
+func (a *App) path(name string) string { return filepath.Join(a.cfg.Data, name) }
 
 // writeClientFile announces the server to clients on this machine.
 func (a *App) writeClientFile() error {
@@ -51,14 +54,14 @@ func (a *App) writeClientFile() error {
 	if err != nil {
 		return fmt.Errorf("encode client.json: %w", err)
 	}
-	if err := replaceFile(a.clientFileName(), append(b, '\n'), 0o600); err != nil {
-		return fmt.Errorf("%w: can't write %s (%w)", ErrSetting, a.clientFileName(), err)
+	if err := replaceFile(a.path(clientName), append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("%w: can't write %s (%w)", ErrSetting, a.path(clientName), err)
 	}
 	return nil
 }
 
 func (a *App) removeClientFile() {
-	if err := os.Remove(a.clientFileName()); err != nil {
+	if err := os.Remove(a.path(clientName)); err != nil {
 		a.log.Warn("client.json not removed", "err", err)
 	}
 }

@@ -87,8 +87,23 @@ func (d *demo) notice(id call.ID) {
 	d.started <- id
 }
 
-// open makes what of the demo world is missing and lets the player wait.
+// open makes what of the demo world is missing and lets the player wait. What
+// people did to it since the last start is no reason not to start.
 func (d *demo) open(ctx context.Context) error {
+	err := d.build(ctx)
+	if _, meant := rpc.Visible(err); err != nil && !meant {
+		return err
+	}
+	if err != nil {
+		d.log.Warn("demo world not complete", "err", err)
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	d.cancel = cancel
+	go d.run(run)
+	return nil
+}
+
+func (d *demo) build(ctx context.Context) error {
 	users := map[string]int64{}
 	for phone, name := range map[string]string{demoOwner: "Demo Owner", demoMember: "Demo Member", demoTone: "Tone"} {
 		first, last, _ := strings.Cut(name, " ")
@@ -106,9 +121,6 @@ func (d *demo) open(ctx context.Context) error {
 	if err := d.openCall(ctx, owner); err != nil {
 		return fmt.Errorf("schedule the call of @%s: %w", demoName, err)
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	d.cancel = cancel
-	go d.run(run)
 	return nil
 }
 

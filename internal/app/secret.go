@@ -20,16 +20,14 @@ import (
 // one master secret that all others are derived from.
 type secrets struct {
 	rsa     *rsa.PrivateKey
-	hashes  []byte   // access hashes, JSON tokens
+	hashes  []byte   // access hashes
+	tokens  []byte   // JSON tokens
 	seal    [32]byte // auth keys at rest
 	mtproxy []byte   // 16 bytes: the server as its own MTProxy
 }
 
 // loadSecrets reads the secrets of the data directory and makes those missing.
 func loadSecrets(dir string) (*secrets, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w: --data %s can't be used (%w); name a directory that can be written", ErrSetting, dir, err)
-	}
 	pem, err := keep(filepath.Join(dir, "server.pem"), func() ([]byte, error) {
 		key, err := exchange.NewRSAKey(rand.Reader)
 		if err != nil {
@@ -63,6 +61,7 @@ func loadSecrets(dir string) (*secrets, error) {
 		out   func([]byte)
 	}{
 		{"access hashes", func(b []byte) { s.hashes = b }},
+		{"json tokens", func(b []byte) { s.tokens = b }},
 		{"auth keys at rest", func(b []byte) { copy(s.seal[:], b) }},
 		{"mtproxy", func(b []byte) { s.mtproxy = b[:16] }},
 	} {

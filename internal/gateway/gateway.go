@@ -5,30 +5,41 @@
 //
 // POST /api/token makes a bearer token: the JSON client's auth key. Signing in
 // with it (auth.sendCode, auth.signIn) binds it to a user until auth.logOut.
+// An open WebSocket is one session; its own goroutine reads it, another writes.
 package gateway
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
+	"sync"
+	"time"
 
 	"parley/internal/rpc"
 	"parley/internal/tg"
 )
 
-// maxBody bounds a request: what the API needs, and no more.
-const maxBody = 1 << 20
+// What a request may be: as much as the API needs, and no more.
+const (
+	maxBody  = 1 << 20
+	bodyTime = 30 * time.Second // for its arrival
+)
 
 // What a caller did wrong before any method saw it.
 var (
 	errToken = rpc.Err(401, "AUTH_KEY_INVALID")
 	errJSON  = rpc.Err(400, "DATA_JSON_INVALID")
 	errLarge = rpc.Err(413, "REQUEST_TOO_LARGE")
+	errBody  = rpc.Err(400, "REQUEST_INCOMPLETE")
 )
+
+var errClosed = rpc.Err(503, "SERVER_CLOSING")
 
 // Methods answers requests; it is the API behind its gate.
 type Methods interface {
@@ -41,17 +52,48 @@ type Gateway struct {
 	methods Methods      // immutable
 	secret  []byte       // immutable; signs tokens
 	log     *slog.Logger // immutable
+
+	ctx  context.Context // ends with Close
+	stop context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool           // guarded by mu
+	work   sync.WaitGroup // requests and WebSockets; grows only under mu
 }
 
 // New returns a gateway whose tokens are signed with secret.
 func New(methods Methods, secret []byte, log *slog.Logger) *Gateway {
-	return &Gateway{methods, secret, log}
+	g := &Gateway{methods: methods, secret: secret, log: log}
+	g.ctx, g.stop = context.WithCancel(context.Background())
+	return g
+}
+
+// Close tells all WebSockets to go and waits until no request is running.
+func (g *Gateway) Close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.stop()
+	g.work.Wait()
+}
+
+// begin counts a request or a WebSocket until work.Done, unless the gateway is
+// closed.
+func (g *Gateway) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.work.Add(1)
+	return true
 }
 
 // Register adds the gateway's routes.
 func (g *Gateway) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /api/token", g.token)
 	mux.HandleFunc("POST /api/{method}", g.post)
+	mux.HandleFunc("GET /api/{method}", g.get)
 	mux.HandleFunc("GET /api/ws", g.webSocket)
 }
 
@@ -61,6 +103,12 @@ func (g *Gateway) token(w http.ResponseWriter, _ *http.Request) {
 	g.write(w, http.StatusOK, map[string]string{"token": token})
 }
 
+// get answers who only looks.
+func (g *Gateway) get(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	g.write(w, http.StatusMethodNotAllowed, map[string]rpcError{"error": {Code: 405, Name: "POST_REQUIRED"}})
+}
+
 // post answers one method.
 func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	key, ok := tokenID(g.secret, bearer(r))
@@ -68,11 +116,16 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, errToken)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
 	if err != nil {
-		g.fail(w, errLarge)
+		g.fail(w, err)
 		return
 	}
+	if !g.begin() {
+		g.fail(w, errClosed)
+		return
+	}
+	defer g.work.Done()
 	s := rpc.NewSession(key, func(rpc.Body) {})
 	s.SetLayer(tg.Layer)
 	res, err := g.call(r.Context(), s, r.PathValue("method"), body)
@@ -83,17 +136,41 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	g.write(w, http.StatusOK, res)
 }
 
-// call decodes and answers one request.
-func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, params []byte) (tg.Object, error) {
-	if len(strings.TrimSpace(string(params))) == 0 {
-		params = []byte("{}")
+// readBody returns a request's body, if it is short and comes soon.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	deadline := http.NewResponseController(w).SetReadDeadline
+	_ = deadline(time.Now().Add(bodyTime)) // a writer that can't is no connection
+	defer func() { _ = deadline(time.Time{}) }()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, errLarge
+	case err != nil:
+		return nil, errBody
 	}
+	return body, nil
+}
+
+// badJSON is what can't be a request of a method, and why.
+type badJSON struct{ why error }
+
+func (e badJSON) Error() string { return e.why.Error() }
+func (e badJSON) Unwrap() error { return errJSON }
+
+// call decodes and answers one request.
+func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, params []byte) (res tg.Object, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("answer %s: panic: %v\n%s", method, p, debug.Stack())
+		}
+	}()
 	req, err := tg.UnmarshalMethod(method, params)
 	switch {
-	case errors.Is(err, tg.ErrUnknown):
+	case errors.Is(err, tg.ErrUnknown) && tg.New(method) == nil:
 		return nil, rpc.ErrMethod
 	case err != nil:
-		return nil, errJSON
+		return nil, badJSON{err}
 	}
 	return g.methods.Call(ctx, s, req)
 }
@@ -109,8 +186,9 @@ func bearer(r *http.Request) string {
 
 // rpcError is how an error reads in JSON.
 type rpcError struct {
-	Code int    `json:"code"`
-	Name string `json:"name"`
+	Code   int    `json:"code"`
+	Name   string `json:"name"`
+	Detail string `json:"detail,omitempty"` // what is wrong with the request's JSON
 }
 
 // visible turns err into what a client may see, and logs it if it was not
@@ -120,7 +198,12 @@ func (g *Gateway) visible(err error) rpcError {
 	if !meant && !errors.Is(err, context.Canceled) {
 		g.log.Error("request failed", "err", err)
 	}
-	return rpcError{e.Code, e.Name}
+	seen := rpcError{Code: e.Code, Name: e.Name}
+	var bad badJSON
+	if errors.As(err, &bad) {
+		seen.Detail = bad.Error()
+	}
+	return seen
 }
 
 func (g *Gateway) fail(w http.ResponseWriter, err error) {

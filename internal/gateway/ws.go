@@ -16,10 +16,12 @@ import (
 const (
 	wsQueue   = 256              // messages waiting for a slow client; more, and it is cut off
 	wsPending = 32               // requests of one client running at a time
-	wsHello   = 10 * time.Second // for the first message, and for each write
+	wsHello   = 10 * time.Second // for the first message, for each write, for the answer to a ping
+	wsPing    = 30 * time.Second // how often a client has to show that it lives
 )
 
-// A request of the WebSocket. The first one may carry only a token.
+// A request of the WebSocket. The first one carries the token, if the header
+// did not; it may ask for something, too.
 type wsRequest struct {
 	Token  string          `json:"token,omitempty"`
 	ID     json.RawMessage `json:"id,omitempty"` // echoed
@@ -38,76 +40,110 @@ type wsReply struct {
 
 // socket is one client's WebSocket.
 type socket struct {
-	g    *Gateway
-	conn *websocket.Conn
-	out  chan wsReply
-	stop context.CancelFunc
+	g       *Gateway
+	conn    *websocket.Conn
+	out     chan wsReply
+	running chan struct{} // holds one for each request that is being answered
+	stop    context.CancelFunc
 }
 
 // webSocket serves GET /api/ws. The token comes in the Authorization header or
 // in the first message, as browsers can't set headers here.
 func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
+	if !g.begin() {
+		g.fail(w, errClosed)
+		return
+	}
+	defer g.work.Done()
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return // Accept has answered
 	}
 	conn.SetReadLimit(maxBody)
-	ctx, stop := context.WithCancel(r.Context())
+	ctx, stop := context.WithCancel(g.ctx)
 	defer stop()
 	defer func() { _ = conn.CloseNow() }()
+	var first wsRequest
 	key, ok := tokenID(g.secret, bearer(r))
 	if !ok {
-		if key, ok = g.hello(ctx, conn); !ok {
-			_ = conn.Close(websocket.StatusPolicyViolation, "send {\"token\": ...} first")
+		if first, key, ok = g.hello(ctx, conn); !ok {
+			_ = conn.Close(websocket.StatusPolicyViolation, `send {"token": ...} first`)
 			return
 		}
 	}
-	c := &socket{g: g, conn: conn, out: make(chan wsReply, wsQueue), stop: stop}
-	c.serve(ctx, key)
+	c := &socket{g: g, conn: conn, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
+	c.serve(ctx, key, first)
 }
 
 // hello reads the first message, which has to carry the token.
-func (g *Gateway) hello(ctx context.Context, conn *websocket.Conn) (key int64, ok bool) {
+func (g *Gateway) hello(ctx context.Context, conn *websocket.Conn) (req wsRequest, key int64, ok bool) {
 	ctx, stop := context.WithTimeout(ctx, wsHello)
 	defer stop()
 	_, b, err := conn.Read(ctx)
-	if err != nil {
-		return 0, false
+	if err != nil || json.Unmarshal(b, &req) != nil {
+		return req, 0, false
 	}
-	var req wsRequest
-	if json.Unmarshal(b, &req) != nil {
-		return 0, false
-	}
-	return tokenID(g.secret, req.Token)
+	key, ok = tokenID(g.secret, req.Token)
+	return req, key, ok
 }
 
 // serve reads requests until the client goes; answers may overtake each other.
-func (c *socket) serve(ctx context.Context, key int64) {
+func (c *socket) serve(ctx context.Context, key int64, first wsRequest) {
 	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
 	s.SetLayer(tg.Layer)
 	s.WantUpdates()
 	var wg sync.WaitGroup
 	wg.Go(func() { c.writeLoop(ctx) })
-	running := make(chan struct{}, wsPending)
+	wg.Go(func() { c.pingLoop(ctx) })
+	if first.Method != "" {
+		c.start(ctx, &wg, s, first)
+	}
 	for {
-		_, b, err := c.conn.Read(ctx)
+		// Not ctx: the library cuts the connection when a reader's context
+		// ends, and a client that is told to go is to hear why.
+		_, b, err := c.conn.Read(context.WithoutCancel(ctx))
 		if err != nil {
 			break
 		}
 		var req wsRequest
 		if err := json.Unmarshal(b, &req); err != nil {
-			c.send(wsReply{Error: &rpcError{errJSON.Code, errJSON.Name}})
+			c.send(wsReply{Error: &rpcError{Code: errJSON.Code, Name: errJSON.Name, Detail: err.Error()}})
 			continue
 		}
-		running <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-running }()
-			c.answer(ctx, s, req)
-		})
+		c.start(ctx, &wg, s, req)
 	}
 	c.stop()
 	wg.Wait()
 	c.g.methods.Forget(s)
+}
+
+// start answers a request in its own time, when one of those running is done.
+func (c *socket) start(ctx context.Context, wg *sync.WaitGroup, s *rpc.Session, req wsRequest) {
+	c.running <- struct{}{}
+	wg.Go(func() {
+		defer func() { <-c.running }()
+		c.answer(ctx, s, req)
+	})
+}
+
+// pingLoop cuts off a client that has vanished.
+func (c *socket) pingLoop(ctx context.Context) {
+	tick := time.NewTicker(wsPing)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			wait, cancel := context.WithTimeout(ctx, wsHello)
+			err := c.conn.Ping(wait)
+			cancel()
+			if err != nil {
+				c.stop()
+				return
+			}
+		}
+	}
 }
 
 func (c *socket) answer(ctx context.Context, s *rpc.Session, req wsRequest) {
@@ -129,24 +165,40 @@ func (c *socket) send(m wsReply) {
 	}
 }
 
+// writeLoop writes what is queued. When the socket is to end it ends the
+// connection, which ends the reader, too.
 func (c *socket) writeLoop(ctx context.Context) {
 	defer c.stop()
 	for {
 		select {
 		case <-ctx.Done():
+			c.hangUp()
 			return
 		case m := <-c.out:
 			b, err := json.Marshal(m)
 			if err != nil {
 				c.g.log.Error("message not encoded", "err", err)
-				return
 			}
-			wctx, cancel := context.WithTimeout(ctx, wsHello)
-			err = c.conn.Write(wctx, websocket.MessageText, b)
-			cancel()
-			if err != nil {
+			if err != nil || c.write(ctx, b) != nil {
+				_ = c.conn.CloseNow()
 				return
 			}
 		}
 	}
+}
+
+// hangUp says why the connection ends: the server closes, or the client did
+// not keep up.
+func (c *socket) hangUp() {
+	if c.g.ctx.Err() != nil {
+		_ = c.conn.Close(websocket.StatusGoingAway, "server closing")
+		return
+	}
+	_ = c.conn.CloseNow()
+}
+
+func (c *socket) write(ctx context.Context, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, wsHello)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, b)
 }

@@ -58,11 +58,13 @@ func Profiles(mux *http.ServeMux) {
 	}
 }
 
-// local lets only requests from a loopback address through.
+// local lets only requests from a loopback address through, and none that a
+// proxy there passes on.
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !from.Addr().Unmap().IsLoopback() {
+		passedOn := r.Header.Get("Forwarded") != "" || r.Header.Get("X-Forwarded-For") != ""
+		if err != nil || !from.Addr().Unmap().IsLoopback() || passedOn {
 			http.NotFound(w, r)
 			return
 		}
