@@ -1,22 +1,21 @@
 package harness
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 )
 
-// Emitted is one object as the server would write it for a client of some
-// layer, filled with random values.
-type Emitted struct {
-	Name string `json:"name"` // groupCall
-	Hex  string `json:"hex"`
+// object is one that the server would write for a client of some layer, filled
+// with random values.
+type object struct {
+	name  string // groupCall
+	bytes []byte // boxed
 }
 
 // Reread checks that somebody else's decoder of a layer understands everything
@@ -25,18 +24,14 @@ type Emitted struct {
 func Reread(t *testing.T, layer int, decode func(id uint32, b []byte) ([]byte, error)) {
 	t.Helper()
 	seen := map[string]int{}
-	for _, e := range emitted(t, layer) {
-		b, err := hex.DecodeString(e.Hex)
-		if err != nil || len(b) < 4 {
-			t.Fatalf("dump of %s: %q, %v", e.Name, e.Hex, err)
-		}
-		seen[e.Name]++
-		again, err := decode(binary.LittleEndian.Uint32(b), b)
+	for _, o := range emitted(t, layer) {
+		seen[o.name]++
+		again, err := decode(binary.LittleEndian.Uint32(o.bytes), o.bytes)
 		switch {
 		case err != nil:
-			t.Errorf("%s of layer %d: %v\n%x", e.Name, layer, err, b)
-		case !bytes.Equal(again, b):
-			t.Errorf("%s of layer %d is understood differently:\n%x\n%x", e.Name, layer, b, again)
+			t.Errorf("%s of layer %d: %v\n%x", o.name, layer, err, o.bytes)
+		case !bytes.Equal(again, o.bytes):
+			t.Errorf("%s of layer %d is understood differently:\n%x\n%x", o.name, layer, o.bytes, again)
 		}
 	}
 	if len(seen) < 100 {
@@ -45,32 +40,31 @@ func Reread(t *testing.T, layer int, decode func(id uint32, b []byte) ([]byte, e
 	t.Logf("layer %d: %d constructors", layer, len(seen))
 }
 
-// emitted has the server's types written for a layer.
-func emitted(t *testing.T, layer int) []Emitted {
+// emitted has the server's types written for a layer, several times each.
+func emitted(t *testing.T, layer int) []object {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "run", "-C", "tools", "./tldump", strconv.Itoa(layer))
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./internal/tg/tgdump", "-n", "10", strconv.Itoa(layer))
 	cmd.Dir = root
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("dump layer %d: %v", layer, err)
 	}
-	var all []Emitted
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, 1<<24)
-	for lines.Scan() {
-		var e Emitted
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			t.Fatalf("dump line %s: %v", lines.Text(), err)
+	var all []object
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line) // layer, name, bytes
+		if len(fields) != 3 {
+			t.Fatalf("dump line %q", line)
 		}
-		all = append(all, e)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+		b, err := hex.DecodeString(fields[2])
+		if err != nil || len(b) < 4 {
+			t.Fatalf("dump line %q: %v", line, err)
+		}
+		all = append(all, object{fields[1], b})
 	}
 	return all
 }
