@@ -80,6 +80,13 @@ func (l loadCmd) run(ctx context.Context) error {
 	if cfg.Server, err = l.server(); err != nil {
 		return err
 	}
+	if l.Baseline {
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find own program: %w", err)
+		}
+		cfg.Baseline = []string{self, "load-baseline"}
+	}
 	var windows []load.Window
 	cfg.Each = func(w load.Window) {
 		windows = append(windows, w)

@@ -20,6 +20,8 @@ import (
 type cli struct {
 	Serve serve   `cmd:"" help:"Run the server."`
 	Load  loadCmd `cmd:"" help:"Put load on a server and measure what it costs."`
+
+	LoadBaseline struct{} `cmd:"" hidden:"" help:"Run the SFU that parley load compares with."`
 }
 
 type serve struct {
@@ -44,6 +46,8 @@ func main() {
 	switch command.Command() {
 	case "load":
 		err = c.Load.run(ctx)
+	case "load-baseline":
+		err = load.RunBaseline(ctx, os.Stdin, os.Stdout)
 	default:
 		err = run(ctx, c.Serve)
 	}
@@ -56,7 +60,7 @@ func main() {
 func run(ctx context.Context, s serve) error {
 	a, err := app.New(ctx, app.Config{
 		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media,
-		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout,
+		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout, Log: os.Stderr,
 	})
 	if err != nil {
 		return err

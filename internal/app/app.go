@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"sync/atomic"
 
 	"parley/internal/api"
@@ -43,6 +42,7 @@ type Config struct {
 	DB        string       // sqlite:FILE; empty: parley.db in Data
 	Debug     bool
 	Out       io.Writer // where the start is announced
+	Log       io.Writer
 }
 
 // Addrs is where a server listens.
@@ -73,7 +73,7 @@ type App struct {
 // New opens the data directory, binds the sockets and wires the parts. Nothing
 // is answered before Run, which also ends what New began.
 func New(ctx context.Context, cfg Config) (*App, error) {
-	a := &App{cfg: cfg, log: newLogger(cfg.Debug)}
+	a := &App{cfg: cfg, log: newLogger(cfg.Log, cfg.Debug)}
 	if err := a.open(ctx); err != nil {
 		a.close()
 		return nil, err
@@ -81,12 +81,12 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	return a, nil
 }
 
-func newLogger(debug bool) *slog.Logger {
+func newLogger(w io.Writer, debug bool) *slog.Logger {
 	level := slog.LevelInfo
 	if debug {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // open builds every part, lowest first.
