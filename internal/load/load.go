@@ -81,16 +81,37 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	side, err := cfg.open(ctx, "parley", newParley(cfg.Server, cfg.Scenario), cfg.PID)
-	if side != nil {
-		defer side.close()
+	var sides []*side
+	defer func() {
+		for _, s := range sides {
+			s.close()
+		}
+	}()
+	open := func(name string, t target, pid int) error {
+		s, err := cfg.open(ctx, name, t, pid)
+		if s != nil {
+			sides = append(sides, s)
+		}
+		return err
 	}
-	if err != nil {
+	if cfg.Baseline != nil {
+		base, err := startBaseline(ctx, cfg.Baseline)
+		if err != nil {
+			return err
+		}
+		defer base.close()
+		if err = open("baseline", &peers{base.url, cfg.Scenario}, base.command.Process.Pid); err != nil {
+			return err
+		}
+	}
+	if err = open("parley", newParley(cfg.Server, cfg.Scenario), cfg.PID); err != nil {
 		return err
 	}
 	for i := range cfg.Windows {
-		if err := side.measure(ctx, cfg, i); err != nil {
-			return err
+		for _, s := range sides {
+			if err := s.measure(ctx, cfg, i); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

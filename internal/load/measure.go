@@ -125,10 +125,19 @@ func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (W
 	w.CPU, w.RSS = figure(math.NaN()), figure(math.NaN())
 	if after.measured {
 		w.CPU = figure((after.usage.cpu - before.usage.cpu).Seconds() * 1e6 / float64(w.Received))
-		w.RSS = figure(float64(after.usage.rss-idle.rss) / float64(c.scenario.Rooms*c.scenario.seats()))
+		w.RSS = c.memory(after.usage, idle)
 	}
 	c.latency(&w)
 	return w, nil
+}
+
+// memory is what one participant takes. A server that was busy before has
+// memory left over: nothing can be told then.
+func (c *crowd) memory(now, idle usage) figure {
+	if now.rss <= idle.rss {
+		return figure(math.NaN())
+	}
+	return figure(float64(now.rss-idle.rss) / float64(c.scenario.Rooms*c.scenario.seats()))
 }
 
 // latency adds what the probes measured.
@@ -180,7 +189,7 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	w.CPU, w.RSS, w.JoinCPU = figure(math.NaN()), figure(math.NaN()), figure(math.NaN())
 	if after.measured {
 		w.JoinCPU = milliseconds(after.usage.cpu-before.usage.cpu) / figure(w.Joins)
-		w.RSS = figure(float64(after.usage.rss-idle.rss) / float64(s.Rooms*s.seats()))
+		w.RSS = c.memory(after.usage, idle)
 	}
 	c.latency(&w)
 	return w, c.leave(ctx, s.Publishers)

@@ -41,11 +41,8 @@ func (p *pump) play(ctx context.Context, n int) error {
 	for i := 0; i != n; i++ {
 		for k, s := range p.streams {
 			due := start.Add(time.Duration(i)*interval + p.offsets[k])
-			wait := time.Until(due)
-			if wait > 0 {
-				time.Sleep(wait)
-			}
-			p.late = max(p.late, -wait)
+			time.Sleep(time.Until(due))
+			p.late = max(p.late, time.Since(due))
 			if ctx.Err() != nil {
 				return nil
 			}

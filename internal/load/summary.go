@@ -25,7 +25,7 @@ func (w Window) String() string {
 
 // String prints a figure with two decimals; one that is unknown is a dash.
 func (f figure) String() string {
-	if math.IsNaN(float64(f)) {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", float64(f))
