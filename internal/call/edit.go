@@ -82,7 +82,7 @@ func (v *Video) paused(on *bool) *Video {
 // for nothing else is refused for that.
 func (c *Call) checkSelf(a Actor, m *member, r EditRequest) error {
 	unmutes := r.Muted != nil && !*r.Muted
-	forced := m.forced() && !(unmutes && a.Rights.ManageCall)
+	forced := m.forced() && (!unmutes || !a.Rights.ManageCall)
 	starts := r.VideoStopped != nil && !*r.VideoStopped
 	camera := m.Video != nil && r.VideoStopped == nil || starts
 	alone := r.count() == 1

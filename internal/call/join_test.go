@@ -123,6 +123,7 @@ func TestRejoin(t *testing.T) {
 			name: "force-muted stays so", source: 900,
 			prepare: func(c *Call) { edit(c, alice, bob, EditRequest{Muted: new(true)}) },
 			check: func(t *testing.T, p Participant) {
+				t.Helper()
 				if !p.Muted || p.CanSelfUnmute {
 					t.Error("is not force-muted")
 				}
@@ -135,6 +136,7 @@ func TestRejoin(t *testing.T) {
 				edit(c, bob, bob, EditRequest{RaiseHand: new(true)})
 			},
 			check: func(t *testing.T, p Participant) {
+				t.Helper()
 				if p.HandRating != 1 {
 					t.Error("hand is down")
 				}
@@ -148,6 +150,7 @@ func TestRejoin(t *testing.T) {
 				edit(c, alice, bob, EditRequest{Muted: new(false)})
 			},
 			check: func(t *testing.T, p Participant) {
+				t.Helper()
 				if p.Muted {
 					t.Error("is muted")
 				}
@@ -157,6 +160,7 @@ func TestRejoin(t *testing.T) {
 			name: "presentation ends", source: 900,
 			prepare: func(c *Call) { _, _ = c.JoinPresentation(bob, Connection{Conn: 77, Source: 777}) },
 			check: func(t *testing.T, p Participant) {
+				t.Helper()
 				if p.Presentation != nil {
 					t.Error("presentation is there")
 				}

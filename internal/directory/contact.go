@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/rpc"
 	"parley/internal/tg"
@@ -57,8 +58,8 @@ func (s *Service) Contacts(ctx context.Context, c rpc.Caller) (*tg.ContactsConta
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		back, err := s.contacts(ctx, id)
-		if err != nil {
+		var back map[int64]Contact
+		if back, err = s.contacts(ctx, id); err != nil {
 			return nil, err
 		}
 		_, mutual := back[c.User]
@@ -169,7 +170,7 @@ func (s *Service) ResolveUsername(ctx context.Context, c rpc.Caller, name string
 }
 
 func (s *Service) resolved(ctx context.Context, c rpc.Caller, id peer.ID) (res *tg.ContactsResolvedPeer, err error) {
-	res = &tg.ContactsResolvedPeer{Peer: apiPeer(id)}
+	res = &tg.ContactsResolvedPeer{Peer: message.Peer(id)}
 	if id.Kind == peer.User {
 		res.Users, err = s.Users(ctx, c.User, []int64{id.ID})
 	} else {

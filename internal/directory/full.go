@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/rpc"
 	"parley/internal/tg"
@@ -22,11 +23,10 @@ func (s *Service) FullChat(ctx context.Context, c rpc.Caller, id int64) (*tg.Mes
 	res := &tg.MessagesChatFull{FullChat: full}
 	full.Participants = &tg.ChatParticipantsForbidden{ChatID: id}
 	if r.me.isIn() {
-		list, members, err := s.roster(ctx, r.ID)
-		if err != nil {
+		var members []int64
+		if full.Participants, members, err = s.roster(ctx, r.ID); err != nil {
 			return nil, err
 		}
-		full.Participants = list
 		if res.Users, err = s.Users(ctx, c.User, members); err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (s *Service) FullChannel(ctx context.Context, c rpc.Caller, id int64) (*tg.
 		Call:                s.inputCall(r.ID),
 	}
 	if admin {
-		if err := r.countForAdmins(ctx, full); err != nil {
+		if err = r.countForAdmins(ctx, full); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -128,7 +128,7 @@ func (s *Service) defaultJoinAs(ctx context.Context, user int64, chat peer.ID) (
 	if err != nil || as.IsZero() {
 		return nil, err
 	}
-	return apiPeer(as), nil
+	return message.Peer(as), nil
 }
 
 // named returns the chats that a full chat names: itself and a join_as.
@@ -138,14 +138,4 @@ func named(id peer.ID, as tg.PeerClass) []peer.ID {
 		ids = append(ids, peer.OfChannel(ch.ChannelID))
 	}
 	return ids
-}
-
-func apiPeer(id peer.ID) tg.PeerClass {
-	switch id.Kind {
-	case peer.Channel:
-		return &tg.PeerChannel{ChannelID: id.ID}
-	case peer.Chat:
-		return &tg.PeerChat{ChatID: id.ID}
-	}
-	return &tg.PeerUser{UserID: id.ID}
 }

@@ -51,7 +51,7 @@ func (s *Service) SignIn(ctx context.Context, a Authorization, phone, hash, code
 	if !ok {
 		return 0, errPhoneInvalid
 	}
-	if err := s.codes.verify(number, hash, code); err != nil {
+	if err = s.codes.verify(number, hash, code); err != nil {
 		return 0, err
 	}
 	user, err = s.store.UserByPhone(ctx, number)
@@ -76,7 +76,7 @@ func (s *Service) SignUp(ctx context.Context, a Authorization, phone, hash strin
 	if !ok {
 		return 0, errPhoneInvalid
 	}
-	if err := s.codes.verified(number, hash); err != nil {
+	if err = s.codes.verified(number, hash); err != nil {
 		return 0, err
 	}
 	u := User{Phone: number, FirstName: clean(first, maxName), LastName: clean(last, maxName), Created: unix()}

@@ -76,6 +76,7 @@ func (s sink) SendCode(_ context.Context, phone, code string) error {
 }
 
 func newWorld(t testing.TB) *world {
+	t.Helper()
 	w := openWorld(t, "sqlite::memory:", true)
 	w.alice, w.bob, w.carol, w.dave = w.person("1001", "Alice"), w.person("1002", "Bob"), w.person("1003", "Carol"), w.person("1004", "Dave")
 	return w

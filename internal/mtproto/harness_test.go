@@ -193,7 +193,10 @@ func (g got) long(at int) int64 { return int64(binary.LittleEndian.Uint64(g.body
 func (g got) int(at int) int32  { return int32(binary.LittleEndian.Uint32(g.body[at:])) }
 
 // dial connects a client with a key of its own.
-func (f *fixture) dial(t testing.TB) *client { return f.dialKey(t, f.newKey(t)) }
+func (f *fixture) dial(t testing.TB) *client {
+	t.Helper()
+	return f.dialKey(t, f.newKey(t))
+}
 
 func (f *fixture) dialKey(t testing.TB, key crypto.AuthKey) *client {
 	t.Helper()
@@ -321,10 +324,10 @@ func packContainer(parts []incoming) []byte {
 	return b
 }
 
-// errTransport is a transport error.
-type errTransport int32
+// transportError is a transport error.
+type transportError int32
 
-func (e errTransport) Error() string { return "transport error" }
+func (e transportError) Error() string { return "transport error" }
 
 // read reads one frame.
 func (c *client) read() error {
@@ -342,7 +345,7 @@ func (c *client) read() error {
 		return err
 	}
 	if len(frame) == 4 {
-		return errTransport(binary.LittleEndian.Uint32(frame))
+		return transportError(binary.LittleEndian.Uint32(frame))
 	}
 	c.open(frame)
 	return nil
@@ -428,7 +431,7 @@ func (c *client) closed() (code int32) {
 	c.t.Helper()
 	for range 1000 {
 		err := c.read()
-		var e errTransport
+		var e transportError
 		switch {
 		case err == nil:
 		case errors.As(err, &e):

@@ -3,6 +3,7 @@ package mtproto
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	"parley/internal/rpc"
@@ -73,10 +74,5 @@ func (r *recorder) session(key int64) *rpc.Session {
 func (r *recorder) forgets(s *rpc.Session) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, f := range r.forgotten {
-		if f == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.forgotten, s)
 }

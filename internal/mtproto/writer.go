@@ -191,7 +191,7 @@ type work struct {
 }
 
 // take returns what there is to do.
-func (o *outgoing) take() (w work, any bool) {
+func (o *outgoing) take() (w work, some bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w = work{o.lanes, o.tokens, o.plain}
@@ -201,7 +201,7 @@ func (o *outgoing) take() (w work, any bool) {
 
 // flush sends all there is.
 func (c *conn) flush() error {
-	for w, any := c.take(); any; w, any = c.take() {
+	for w, some := c.take(); some; w, some = c.take() {
 		for _, token := range w.tokens {
 			if err := c.deadlined(func() error { return c.t.WriteQuickAck(token) }); err != nil {
 				return err

@@ -30,7 +30,7 @@ func TestCalls(t *testing.T) {
 		if err != nil || len(posted) != 2 || len(posted[0]) != 1 || posted[1][0].ID != posted[0][0].ID+1 {
 			t.Fatalf("posted %+v, %v", posted, err)
 		}
-		for _, s := range []calls.Subscription{{1, 30, true}, {1, 20, true}, {1, 20, true}, {1, 10, true}, {1, 10, false}, {1, 10, false}} {
+		for _, s := range []calls.Subscription{{Call: 1, User: 30, On: true}, {Call: 1, User: 20, On: true}, {Call: 1, User: 20, On: true}, {Call: 1, User: 10, On: true}, {Call: 1, User: 10, On: false}, {Call: 1, User: 10, On: false}} {
 			if _, err = commit(calls.Commit{Subscription: &s}); err != nil {
 				t.Fatal(err)
 			}

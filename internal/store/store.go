@@ -40,7 +40,7 @@ type DB struct {
 func Open(ctx context.Context, url string, seal [32]byte) (*DB, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" {
-		return nil, fmt.Errorf("database URL %q: want sqlite:PATH or sqlite::memory:", url)
+		return nil, fmt.Errorf("database URL %q: name a file, sqlite:PATH", url)
 	}
 	aead, err := newSeal(seal)
 	if err != nil {
@@ -86,13 +86,12 @@ func (db *DB) openFile(path string) error {
 	}
 	f, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		var path *os.PathError
-		if errors.As(err, &path) {
+		if path, ok := errors.AsType[*os.PathError](err); ok {
 			return path.Err // the caller names the path
 		}
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if err = f.Close(); err != nil {
 		return err
 	}
 	name := "file://" + (&url.URL{Path: abs}).EscapedPath() + pragmas
@@ -149,7 +148,7 @@ func collect[T any](ctx context.Context, q querier, scan func(*sql.Rows) (T, err
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var all []T
 	for rows.Next() {
 		one, err := scan(rows)

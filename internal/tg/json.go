@@ -90,11 +90,11 @@ func (w *jsonWriter) shape(t reflect.Type) *shape {
 		return s
 	}
 	s := &shape{head: "{"}
-	if o, ok := reflect.New(t).Interface().(Object); ok {
+	if o, ok := reflect.TypeAssert[Object](reflect.New(t)); ok {
 		s.head = `{"_":"` + o.TypeName() + `"`
 	}
-	for i := range t.NumField() {
-		name, omit := fieldName(t.Field(i))
+	for field := range t.Fields() {
+		name, omit := fieldName(field)
 		before := `,"` + name + `":`
 		if name == "-" {
 			before = ""

@@ -72,7 +72,7 @@ func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
 	}
 	used := 0
 	if name, ok := tree["_"]; ok {
-		o, _ := v.Addr().Interface().(Object)
+		o, _ := reflect.TypeAssert[Object](v.Addr())
 		if o == nil || name != o.TypeName() {
 			return errConstructor
 		}

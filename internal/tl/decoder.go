@@ -136,11 +136,11 @@ func (d *Decoder) raw() []byte {
 		return nil
 	}
 	n, head := int(d.b[0]), 1
-	switch {
-	case n == 255:
+	switch n {
+	case 255:
 		d.Fail(ErrInvalid)
 		return nil
-	case n == 254:
+	case 254:
 		if len(d.b) < 4 {
 			d.Fail(ErrShort)
 			return nil

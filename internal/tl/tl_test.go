@@ -34,8 +34,15 @@ func TestRoundTrip(t *testing.T) {
 		d.LongsFromInts(), d.Strings(), d.BytesVector(), d.Rest(),
 	}
 	want := []any{
-		uint32(0xdeadbeef), -5, int64(math.MinInt64), -0.5, true, false, [16]byte{1}, [32]byte{2}, []int{1, -1},
-		[]int64{3}, []int64{4, -4}, []string{"", "ü"}, [][]byte{{}, {5}}, []byte{9, 9, 9},
+		uint32(0xdeadbeef), -5, int64(math.MinInt64), -0.5, true, false,
+		[16]byte{1},
+		[32]byte{2},
+		[]int{1, -1},
+		[]int64{3},
+		[]int64{4, -4},
+		[]string{"", "ü"},
+		[][]byte{{}, {5}},
+		[]byte{9, 9, 9},
 	}
 	if d.Err() != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v", got, d.Err())

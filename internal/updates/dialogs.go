@@ -143,7 +143,7 @@ func (s *Service) showDialogs(ctx context.Context, n *names, all []message.Dialo
 func (n *names) dialog(d message.Dialog) tg.Dialog {
 	n.add(d.Chat)
 	view := tg.Dialog{
-		Peer: peerOf(d.Chat), TopMessage: d.Top,
+		Peer: message.Peer(d.Chat), TopMessage: d.Top,
 		ReadInboxMaxID: d.ReadInbox, ReadOutboxMaxID: d.ReadOutbox, UnreadCount: d.Unread,
 		NotifySettings: tg.PeerNotifySettings{},
 	}

@@ -115,16 +115,3 @@ func ownPost(chat tg.PeerClass, broadcast map[int64]bool) (post bool, from tg.Pe
 	}
 	return false, chat
 }
-
-// peerOf returns a peer as the API writes it; nil for nobody.
-func peerOf(id peer.ID) tg.PeerClass {
-	switch id.Kind {
-	case peer.User:
-		return &tg.PeerUser{UserID: id.ID}
-	case peer.Chat:
-		return &tg.PeerChat{ChatID: id.ID}
-	case peer.Channel:
-		return &tg.PeerChannel{ChannelID: id.ID}
-	}
-	return nil
-}

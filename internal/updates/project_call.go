@@ -5,6 +5,7 @@ import (
 
 	"parley/internal/call"
 	"parley/internal/event"
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/tg"
 )
@@ -50,7 +51,7 @@ func (s *Service) Participant(p call.Participant, viewer int64, personal event.P
 		Muted: p.Muted, CanSelfUnmute: p.Muted && p.CanSelfUnmute,
 		Left: p.Left, JustJoined: p.JustJoined, Versioned: p.Versioned,
 		MutedByYou: personal.MutedByYou, Self: p.User == viewer, VideoJoined: p.VideoJoined,
-		Peer: peerOf(p.Peer), Date: int(p.Date), Source: int(p.Source),
+		Peer: message.Peer(p.Peer), Date: int(p.Date), Source: int(p.Source),
 		Video: video(p.Video), Presentation: video(p.Presentation),
 	}
 	if p.ActiveDate != 0 {

@@ -19,12 +19,12 @@ func (n *names) message(m message.Message) tg.MessageClass {
 	if m.Action != nil {
 		view = &tg.MessageService{
 			Out: out, Mentioned: m.Mentioned || mentions(m.Action, n.viewer), ID: m.ID,
-			FromID: peerOf(m.From), PeerID: peerOf(m.Chat), Date: int(m.Date), Action: m.Action,
+			FromID: message.Peer(m.From), PeerID: message.Peer(m.Chat), Date: int(m.Date), Action: m.Action,
 		}
 	} else {
 		view = &tg.Message{
 			Out: out, Mentioned: m.Mentioned, ID: m.ID,
-			FromID: peerOf(m.From), PeerID: peerOf(m.Chat), Date: int(m.Date), Message: m.Text,
+			FromID: message.Peer(m.From), PeerID: message.Peer(m.Chat), Date: int(m.Date), Message: m.Text,
 		}
 	}
 	if m.From.IsZero() && m.Chat.Kind == peer.Channel {

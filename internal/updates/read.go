@@ -57,7 +57,7 @@ func inboxRead(c message.Change, unread int) tg.UpdateClass {
 	if c.Chat.Kind == peer.Channel {
 		return &tg.UpdateReadChannelInbox{ChannelID: c.Chat.ID, MaxID: c.ID, StillUnreadCount: unread, Pts: c.Pts}
 	}
-	return &tg.UpdateReadHistoryInbox{Peer: peerOf(c.Chat), MaxID: c.ID, StillUnreadCount: unread, Pts: c.Pts, PtsCount: 1}
+	return &tg.UpdateReadHistoryInbox{Peer: message.Peer(c.Chat), MaxID: c.ID, StillUnreadCount: unread, Pts: c.Pts, PtsCount: 1}
 }
 
 // outboxRead tells a user that somebody read the user's messages.
@@ -65,5 +65,5 @@ func outboxRead(c message.Change) tg.UpdateClass {
 	if c.Chat.Kind == peer.Channel {
 		return &tg.UpdateReadChannelOutbox{ChannelID: c.Chat.ID, MaxID: c.ID}
 	}
-	return &tg.UpdateReadHistoryOutbox{Peer: peerOf(c.Chat), MaxID: c.ID, Pts: c.Pts, PtsCount: 1}
+	return &tg.UpdateReadHistoryOutbox{Peer: message.Peer(c.Chat), MaxID: c.ID, Pts: c.Pts, PtsCount: 1}
 }

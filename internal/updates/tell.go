@@ -6,6 +6,7 @@ import (
 
 	"parley/internal/call"
 	"parley/internal/event"
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/tg"
 )
@@ -92,7 +93,7 @@ func (t *teller) callChanged(ctx context.Context, e event.CallChanged) telling {
 	show := func(ctx context.Context, n *names) tg.UpdateClass {
 		n.add(e.Info.Chat)
 		subscribed := slices.Contains(e.Subscribers, n.viewer)
-		return &tg.UpdateGroupCall{Peer: peerOf(e.Info.Chat), Call: t.s.GroupCall(ctx, e.Info, n.viewer, subscribed)}
+		return &tg.UpdateGroupCall{Peer: message.Peer(e.Info.Chat), Call: t.s.GroupCall(ctx, e.Info, n.viewer, subscribed)}
 	}
 	if e.Only != 0 {
 		return telling{to: []int64{e.Only}, show: show}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/rpc"
 	"parley/internal/tg"
@@ -18,9 +19,9 @@ func (s *Service) Typing(ctx context.Context, c rpc.Caller, chat, from peer.ID, 
 	case peer.User:
 		to, u = []int64{chat.ID}, &tg.UpdateUserTyping{UserID: c.User, Action: action}
 	case peer.Chat:
-		u = &tg.UpdateChatUserTyping{ChatID: chat.ID, FromID: peerOf(from), Action: action}
+		u = &tg.UpdateChatUserTyping{ChatID: chat.ID, FromID: message.Peer(from), Action: action}
 	case peer.Channel:
-		u = &tg.UpdateChannelUserTyping{ChannelID: chat.ID, FromID: peerOf(from), Action: action}
+		u = &tg.UpdateChannelUserTyping{ChannelID: chat.ID, FromID: message.Peer(from), Action: action}
 	default:
 		return rpc.ErrPeerID
 	}

@@ -23,7 +23,7 @@ func main() {
 	count := flag.Int("n", 3, "objects of each constructor and layer")
 	methods := flag.Bool("methods", false, "print requests instead of what the server sends")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: tgdump [flags] LAYER...")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: tgdump [flags] LAYER...")
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -133,8 +133,8 @@ func (g *Generator) class(class reflect.Type) []reflect.Type {
 // weight returns how much there is to fill in a struct.
 func weight(t reflect.Type) int {
 	n := t.NumField()
-	for i := range t.NumField() {
-		if t.Field(i).Type.Kind() == reflect.Interface {
+	for field := range t.Fields() {
+		if field.Type.Kind() == reflect.Interface {
 			n += 100
 		}
 	}
