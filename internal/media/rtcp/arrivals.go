@@ -91,7 +91,7 @@ func (a *Arrivals) Append(b []byte, ssrc, media uint32) []byte {
 		}
 	}
 	if padding > 0 {
-		b[start] |= 0x20
+		b[start] |= paddingBit
 	}
 	return finish(b, start)
 }

@@ -1,6 +1,7 @@
 // Package rtcp reads compound RTCP packets by offset and writes the reports a
 // media server sends: receiver reports, sender reports, transport-wide
 // feedback, picture loss and negative acknowledgements (RFC 3550 6, RFC 4585).
+// What comes from outside is bounded and never trusted to be whole.
 //
 // Writers append to the given slice, so that a caller with room allocates nothing.
 package rtcp
@@ -25,6 +26,7 @@ const (
 	FormatFIR         = 4
 	FormatREMB        = 15
 
+	paddingBit  = 0x20
 	headerSize  = 4
 	blockSize   = 24
 	maxReports  = 31
@@ -36,7 +38,7 @@ const (
 type Packet struct {
 	Type   uint8
 	Format uint8  // report count or feedback format
-	Body   []byte // after the four bytes of the header
+	Body   []byte // after the four bytes of the header, without padding
 }
 
 // Next splits the first packet from a compound; ok is false when none is left
@@ -49,7 +51,14 @@ func Next(b []byte) (p Packet, rest []byte, ok bool) {
 	if end > len(b) {
 		return p, nil, false
 	}
-	return Packet{Type: b[1], Format: b[0] & 0x1f, Body: b[headerSize:end]}, b[end:], true
+	body := b[headerSize:end]
+	if b[0]&paddingBit != 0 {
+		if len(body) == 0 || int(body[len(body)-1]) > len(body) {
+			return p, nil, false
+		}
+		body = body[:len(body)-int(body[len(body)-1])]
+	}
+	return Packet{Type: b[1], Format: b[0] & 0x1f, Body: body}, b[end:], true
 }
 
 // Sender is what a sender report says of one stream.

@@ -27,12 +27,14 @@ func TestParse(t *testing.T) {
 		{
 			"RFC 7741 4.6.1: key frame, slim picture id",
 			join([]byte{0x90, 0x80, 0x11}, key),
-			Descriptor{Start: true, Size: 3, PictureID: 17, pictureAt: 2}, true,
+			Descriptor{Start: true, Size: 3, PictureID: 17, pictureAt: 2},
+			true,
 		},
 		{
 			"wide picture id, as browsers send",
 			[]byte{0x90, 0x80, 0xff, 0xfe, 0x31},
-			Descriptor{Start: true, Size: 4, PictureID: 0x7ffe, Wide: true, pictureAt: 2}, false,
+			Descriptor{Start: true, Size: 4, PictureID: 0x7ffe, Wide: true, pictureAt: 2},
+			false,
 		},
 		{
 			"everything",
@@ -44,12 +46,16 @@ func TestParse(t *testing.T) {
 			false,
 		},
 		{
-			"key index alone", []byte{0x90, 0x10, 0xc9, 0x50},
-			Descriptor{Start: true, Size: 3, KeyIndex: 9, HasKeyIndex: true}, true,
+			"key index alone",
+			[]byte{0x90, 0x10, 0xc9, 0x50},
+			Descriptor{Start: true, Size: 3, KeyIndex: 9, HasKeyIndex: true},
+			true,
 		},
 		{
-			"temporal layer alone", []byte{0x90, 0x20, 0x49, 0x50},
-			Descriptor{Start: true, Size: 3, Temporal: 1, HasTemporal: true}, true,
+			"temporal layer alone",
+			[]byte{0x90, 0x20, 0x49, 0x50},
+			Descriptor{Start: true, Size: 3, Temporal: 1, HasTemporal: true},
+			true,
 		},
 	}
 	for _, tt := range tests {
