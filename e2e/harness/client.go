@@ -60,7 +60,7 @@ func (c Client) Addr(t testing.TB) (string, int) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(c.TCP)
 	n, err2 := strconv.Atoi(port)
-	if err := errors.Join(err, err2); err != nil {
+	if err = errors.Join(err, err2); err != nil {
 		t.Fatal("tcp of client.json:", err)
 	}
 	return host, n

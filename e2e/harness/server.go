@@ -35,8 +35,11 @@ type Server struct {
 	dir string
 	cmd *exec.Cmd
 	out *output
-	end chan error // what Wait returned
+	end chan exit
 }
+
+// exit is how a process ended.
+type exit struct{ err error }
 
 // Start runs a server in dev mode on a fresh data directory until the test
 // ends, and judges it then.
@@ -71,17 +74,17 @@ func (s *Server) run(t testing.TB, listen, media string) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal("start the server:", err)
 	}
-	cmd, end := s.cmd, make(chan error, 1)
+	cmd, end := s.cmd, make(chan exit, 1)
 	s.end = end
-	go func() { end <- cmd.Wait() }()
+	go func() { end <- exit{cmd.Wait()} }()
 	deadline := time.After(startTime)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-end:
+		case e := <-end:
 			s.cmd = nil
-			t.Fatalf("the server ended before it served: %v\n%s", err, s.out)
+			t.Fatalf("the server ended before it served: %v\n%s", e.err, s.out)
 		case <-deadline:
 			t.Fatalf("no %s after %v\n%s", file, startTime, s.out)
 		case <-tick.C:
@@ -121,9 +124,9 @@ func (s *Server) Stop(t testing.TB) {
 		t.Error("stop the server:", err)
 	}
 	select {
-	case err := <-s.end:
-		if err != nil {
-			t.Errorf("the server's end: %v", err)
+	case e := <-s.end:
+		if e.err != nil {
+			t.Errorf("the server's end: %v", e.err)
 		}
 	case <-time.After(stopTime):
 		_ = cmd.Process.Signal(syscall.SIGQUIT) // prints its goroutines
