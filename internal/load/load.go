@@ -100,7 +100,7 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 		defer base.close()
-		if err = open("baseline", &peers{base.url, cfg.Scenario}, base.command.Process.Pid); err != nil {
+		if err = open("baseline", newPeers(base.url, cfg.Scenario), base.command.Process.Pid); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,6 @@ package load
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"math"
 	"time"
 )
@@ -86,8 +84,6 @@ func (c *crowd) read(ctx context.Context, pid int) (r reading, err error) {
 	return r, nil
 }
 
-var errLate = errors.New("publishers can't keep their pace: the machine is too busy")
-
 // window lets publishers publish for some seconds and measures. Before and
 // after it nobody publishes for a moment, so that what is expected is exact.
 func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (Window, error) {
@@ -113,9 +109,6 @@ func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (W
 	}
 	if err = c.alive(); err != nil {
 		return w, err
-	}
-	if c.pump.late > maxLate {
-		return w, fmt.Errorf("%w (%s behind)", errLate, c.pump.late.Round(time.Millisecond))
 	}
 	w.Received = after.received - before.received
 	w.Expected = (after.sent - before.sent) * int64(c.scenario.expected())

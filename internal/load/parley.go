@@ -130,6 +130,7 @@ func (p *parley) leave(ctx context.Context, room, seat int, o offer) error {
 }
 
 func (p *parley) close(ctx context.Context) {
+	defer p.api.http.CloseIdleConnections()
 	_ = each(ctx, len(p.chats), func(ctx context.Context, room int) error {
 		u := p.user(room, 0)
 		if u == nil || p.chats[room].ID == "" {

@@ -67,10 +67,15 @@ func RunBaseline(ctx context.Context, in io.Reader, out io.Writer) error {
 type peers struct {
 	url      string
 	scenario Scenario
+	http     *http.Client
+}
+
+func newPeers(url string, s Scenario) *peers {
+	return &peers{url, s, &http.Client{Transport: new(http.Transport), Timeout: requestTime}}
 }
 
 func (*peers) prepare(context.Context) error { return nil }
-func (*peers) close(context.Context)         {}
+func (p *peers) close(context.Context)       { p.http.CloseIdleConnections() }
 
 func (p *peers) join(ctx context.Context, room, seat int, o offer) (remote, error) {
 	answer, err := p.post(ctx, "/join", room, seat, o.sdp(p.scenario, p.scenario.hears(seat)))
@@ -96,7 +101,7 @@ func (p *peers) post(ctx context.Context, path string, room, seat int, body stri
 	if err != nil {
 		return "", fmt.Errorf("ask baseline: %w", err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := p.http.Do(req)
 	if err != nil {
 		return "", fmt.Errorf("ask baseline: %w", err)
 	}

@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// maxLate is how far behind its times a pump may fall before what it sends is
-// no longer what a scenario says.
-const maxLate = 500 * time.Millisecond
-
 // pump sends what all publishers of a crowd have to send, each at its own
 // time, on one goroutine.
 type pump struct {

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// maxLate is how many milliseconds publishers may be behind their times before
+// it is said: what they sent was burstier than the scenario is.
+const maxLate = 100
+
 // String returns a window in words.
 func (w Window) String() string {
 	var b strings.Builder
@@ -17,6 +21,9 @@ func (w Window) String() string {
 		fmt.Fprintf(&b, ", %s us CPU each, %d of %d lost", w.CPU, w.Lost, w.Expected)
 	}
 	fmt.Fprintf(&b, ", latency p50 %s p99 %s ms, %s KiB a participant", w.P50, w.P99, w.RSS/1024)
+	if w.Late > maxLate {
+		fmt.Fprintf(&b, ", publishers up to %.0f ms late", float64(w.Late))
+	}
 	if w.Broken > 0 {
 		fmt.Fprintf(&b, ", %d did not decrypt", w.Broken)
 	}
