@@ -167,12 +167,21 @@ func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, param
 	}()
 	req, err := tg.UnmarshalMethod(method, params)
 	switch {
-	case errors.Is(err, tg.ErrUnknown) && tg.New(method) == nil:
+	case unknown(method, err):
 		return nil, rpc.ErrMethod
 	case err != nil:
 		return nil, badJSON{err}
 	}
 	return g.methods.Call(ctx, s, req)
+}
+
+// unknown tells whether err says that there is no such method, and not that
+// something within its parameters is not known.
+func unknown(method string, err error) bool {
+	if errors.Is(err, tg.ErrUnknown) {
+		_, err = tg.UnmarshalMethod(method, nil)
+	}
+	return errors.Is(err, tg.ErrUnknown)
 }
 
 // bearer returns the token of a request, "" when it has none.

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait.
+const patience = 60 * time.Second
+
+// asParley makes the test binary be the program.
+const asParley = "PARLEY_BE_THE_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asParley) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// command returns the program with arguments; it is killed when it hangs.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), exe, args...)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(append(os.Environ(), asParley+"=1"), env...)
+	return cmd
+}
+
+func TestWrongCommandLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		env  string
+		args []string
+		says string
+	}{
+		"nothing":      {"", nil, "serve"},
+		"command":      {"", []string{"start"}, "start"},
+		"flag":         {"", []string{"serve", "--loud"}, "--loud"},
+		"public ip":    {"", []string{"serve", "--public-ip", "here"}, "--public-ip"},
+		"log":          {"", []string{"serve", "--log", "loud"}, "--log"},
+		"log by env":   {"PARLEY_LOG=loud", []string{"serve"}, "loud"},
+		"data by env":  {"PARLEY_DATA=" + file, []string{"serve"}, file},
+		"listen":       {"", []string{"serve", "--listen", "nowhere"}, "--listen nowhere"},
+		"db by env":    {"PARLEY_DB=redis://x", []string{"serve", "--listen", "127.0.0.1:0"}, "--db redis://x"},
+		"data is file": {"", []string{"serve", "--data", file}, file},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, []string{tt.env}, tt.args...)
+			out, err := cmd.CombinedOutput()
+			if code := cmd.ProcessState.ExitCode(); code != 2 {
+				t.Errorf("exit code %d (%v), want 2", code, err)
+			}
+			text := strings.TrimSpace(string(out))
+			if strings.Contains(text, "\n") || !strings.HasPrefix(text, "parley: ") || !strings.Contains(text, tt.says) {
+				t.Errorf("says %q, want one line about %s", text, tt.says)
+			}
+		})
+	}
+}
+
+// TestServe starts the program by its environment and stops it by a signal.
+func TestServe(t *testing.T) {
+	cmd := command(t, []string{"PARLEY_LISTEN=127.0.0.1:0", "PARLEY_MEDIA=127.0.0.1:0"}, "serve", "--data", "d")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer stop.Stop()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "parley listens on 127.0.0.1:") {
+		t.Errorf("announced %q, %v", line, err)
+	}
+	name := filepath.Join(cmd.Dir, "d", "client.json")
+	b, err := os.ReadFile(name)
+	var file struct{ TCP string }
+	if err != nil || json.Unmarshal(b, &file) != nil || !strings.Contains(line, file.TCP) {
+		t.Errorf("client.json: %s, %v", b, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v; log: %s", err, &log)
+	}
+	if _, err := os.Stat(name); !os.IsNotExist(err) {
+		t.Errorf("client.json is left: %v", err)
+	}
+	if strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("log: %s", &log)
+	}
+}

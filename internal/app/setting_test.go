@@ -1,0 +1,69 @@
+package app_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/internal/app"
+)
+
+// TestSettings checks that what an operator got wrong is told in one line
+// that names it, and that nothing is left open.
+func TestSettings(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "no database")
+	running := start(t, config(dataDir(t)))
+	for name, tt := range map[string]struct {
+		change func(c *app.Config)
+		says   string
+	}{
+		"listen":         {func(c *app.Config) { c.Listen = "nowhere" }, "--listen nowhere"},
+		"listen twice":   {func(c *app.Config) { c.Listen = busy.Addr().String() }, "--listen 127"},
+		"media":          {func(c *app.Config) { c.Media = "127.0.0.1:99999" }, "--media 127"},
+		"data is a file": {func(c *app.Config) { c.Data = file }, "--data " + file},
+		"data in a file": {func(c *app.Config) { c.Data = filepath.Join(file, "x") }, "--data " + file},
+		"data in use":    {func(c *app.Config) { c.Data = running.dir }, "in use"},
+		"secret damaged": {func(c *app.Config) { write(t, filepath.Join(c.Data, "secret"), "x") }, "damaged"},
+		"secret is a directory": {func(c *app.Config) {
+			if err := os.Mkdir(filepath.Join(c.Data, "secret"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "can't read"},
+		"key damaged":          {func(c *app.Config) { write(t, filepath.Join(c.Data, "server.pem"), "x") }, "server.pem holds no RSA key"},
+		"db engine":            {func(c *app.Config) { c.DB = "mysql://localhost" }, "--db mysql://localhost"},
+		"db without a path":    {func(c *app.Config) { c.DB = "sqlite:" }, "--db sqlite:"},
+		"db is something else": {func(c *app.Config) { c.DB = "sqlite:" + file }, "--db sqlite:" + file},
+		"db nowhere":           {func(c *app.Config) { c.DB = "sqlite:" + filepath.Join(file, "x.db") }, "--db sqlite:" + file},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config(dataDir(t))
+			tt.change(&cfg)
+			a, err := app.New(t.Context(), cfg)
+			if err == nil {
+				t.Fatal("it starts", a.Addrs())
+			}
+			if !errors.Is(err, app.ErrSetting) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("error %q, want one line about %q", err, tt.says)
+			}
+			if _, err := os.Stat(filepath.Join(cfg.Data, "client.json")); err == nil && cfg.Data != running.dir {
+				t.Error("client.json of a server that does not run")
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
