@@ -36,8 +36,8 @@ func people(n int) []string {
 	return all
 }
 
-// program runs a scenario and fails when it does.
-func program(t *testing.T, name string, args ...string) {
+// program runs a scenario, fails when it does, and returns what it printed.
+func program(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := os.Stat("node_modules"); err != nil {
 		t.Fatalf("no client libraries: run npm ci in e2e: %v", err)
@@ -53,4 +53,5 @@ func program(t *testing.T, name string, args ...string) {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 	t.Logf("%s", out)
+	return string(out)
 }

@@ -26,7 +26,7 @@ const frame = 20 * time.Millisecond
 type voice struct {
 	*client
 	call  *calls.GroupCall
-	sound []byte // what each of its packets carries
+	sound [][]byte // what its packets carry, again and again
 
 	mu    sync.Mutex
 	heard map[uint32]int // packets by SSRC; guarded by mu
@@ -36,7 +36,7 @@ type voice struct {
 // join puts a client into the call, speaking, and lets it listen.
 func join(t *testing.T, c *client, call scenario.Call, says string, hears []byte) *voice {
 	t.Helper()
-	v := &voice{client: c, call: calls.NewGroupCall(c.api, calls.Options{}), sound: []byte(says), heard: map[uint32]int{}}
+	v := &voice{client: c, call: calls.NewGroupCall(c.api, calls.Options{}), sound: [][]byte{[]byte(says)}, heard: map[uint32]int{}}
 	v.call.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
 			p, _, err := track.ReadRTP()
@@ -98,7 +98,7 @@ func (v *voice) speak(t *testing.T) (stop func()) {
 		for n := uint16(1); ; n++ {
 			p := &rtp.Packet{
 				Header:  rtp.Header{Version: 2, PayloadType: 111, SequenceNumber: n, Timestamp: uint32(n) * 960, Marker: n == 1},
-				Payload: v.sound,
+				Payload: v.sound[int(n)%len(v.sound)],
 			}
 			if err := v.call.WriteAudio(p); err != nil && ctx.Err() == nil {
 				t.Errorf("write audio: %v", err)
