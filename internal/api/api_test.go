@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"parley/internal/peer"
@@ -30,7 +31,7 @@ func TestHandle(t *testing.T) {
 		"a constructor":   {known[4:], rpc.ErrMethod},
 		"unknown within":  {within, errConstructor},
 		"cut":             {known[:len(known)-1], rpc.ErrInput},
-		"more than asked": {append(known[:len(known):len(known)], 0, 0, 0, 0), rpc.ErrInput},
+		"more than asked": {append(slices.Clip(known), 0, 0, 0, 0), rpc.ErrInput},
 	} {
 		_, err := a.Handle(t.Context(), rpc.NewSession(1, func(rpc.Body) {}), tt.query)
 		if !errors.Is(err, tt.want) {

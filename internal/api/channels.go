@@ -126,8 +126,8 @@ func (a *API) getAdminedPublicChannels(ctx context.Context, c rpc.Caller, _ *tg.
 	}
 	var own []peer.ID
 	for _, id := range ids {
-		rights, err := a.Directory.Rights(ctx, c.User, id)
-		if err != nil {
+		var rights peer.Rights
+		if rights, err = a.Directory.Rights(ctx, c.User, id); err != nil {
 			return nil, err
 		}
 		if id.Kind == peer.Channel && rights.Creator && rights.Public {

@@ -22,7 +22,6 @@ func refused[R tg.Object](a *API, g gate, err error) {
 // nothing is an answer in which nothing happened.
 func nothing() tg.UpdatesClass { return &tg.Updates{Date: unixNow()} }
 
-func no() tg.Bool  { return false }
 func yes() tg.Bool { return true }
 
 // defaultMethods are the settings, stickers, stories and texts of a messenger

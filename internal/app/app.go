@@ -97,7 +97,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.secrets, err = loadSecrets(a.cfg.Data); err != nil {
 		return err
 	}
-	if a.listener, err = net.Listen("tcp", a.cfg.Listen); err != nil {
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
 		return fmt.Errorf("%w: --listen %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Listen, err)
 	}
 	if a.db, err = store.Open(ctx, a.dbURL(), a.secrets.seal); err != nil {

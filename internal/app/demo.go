@@ -137,7 +137,7 @@ func (d *demo) openChat(ctx context.Context, owner rpc.Caller, users map[string]
 	if err != nil {
 		return err
 	}
-	if err := d.dir.SetChannelName(ctx, owner, d.chat, demoName); err != nil {
+	if err = d.dir.SetChannelName(ctx, owner, d.chat, demoName); err != nil {
 		return err
 	}
 	_, err = d.dir.Invite(ctx, owner, d.chat.ID, []int64{users[demoMember], d.player})
@@ -197,10 +197,10 @@ func (d *demo) play(ctx context.Context, id call.ID) (stop func(), err error) {
 
 // tonePayload is the join payload of a participant without a network.
 func tonePayload(source int32) ([]byte, error) {
-	print := strings.TrimSuffix(strings.Repeat("00:", 32), ":")
+	fingerprint := strings.TrimSuffix(strings.Repeat("00:", 32), ":")
 	return json.Marshal(map[string]any{
 		"ssrc": source, "ufrag": "tone", "pwd": "nobody-connects-with-this",
-		"fingerprints": []map[string]string{{"hash": "sha-256", "setup": "passive", "fingerprint": print}},
+		"fingerprints": []map[string]string{{"hash": "sha-256", "setup": "passive", "fingerprint": fingerprint}},
 	})
 }
 

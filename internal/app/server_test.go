@@ -307,10 +307,6 @@ func with(o object, more object) object {
 	return all
 }
 
-func (c *client) inputUser() object {
-	return object{"_": "inputUser", "user_id": c.id, "access_hash": c.hash}
-}
-
 // know makes another's user known to the client: its access hash is the
 // client's to use then.
 func (c *client) know(other *client) object {

@@ -167,7 +167,7 @@ func noDuration(a object) bool  { return a["duration"] == nil }
 func TestStory(t *testing.T) {
 	s := start(t, config(dataDir(t)))
 	owner, admin, member := s.user(t, "9996621001"), s.user(t, "9996621002"), s.user(t, "9996621003")
-	for name, make := range map[string]func() place{
+	for name, found := range map[string]func() place{
 		"supergroup": func() place { return owner.supergroup("Story", false, admin, member) },
 		"broadcast":  func() place { return owner.supergroup("News", true, admin, member) },
 		"group":      func() place { return owner.group("Few", admin, member) },
@@ -176,7 +176,7 @@ func TestStory(t *testing.T) {
 			for _, c := range []*client{owner, admin, member} {
 				c.t = t
 			}
-			p := make()
+			p := found()
 			promote(owner, admin, p)
 			tellStory(t, owner, admin, member, p)
 		})

@@ -142,21 +142,20 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	_ = deadline(time.Now().Add(bodyTime)) // a writer that can't is no connection
 	defer func() { _ = deadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, errLarge
-	case err != nil:
+	}
+	if err != nil {
 		return nil, errBody
 	}
 	return body, nil
 }
 
-// badJSON is what can't be a request of a method, and why.
-type badJSON struct{ why error }
+// jsonError is what can't be a request of a method, and why.
+type jsonError struct{ why error }
 
-func (e badJSON) Error() string { return e.why.Error() }
-func (e badJSON) Unwrap() error { return errJSON }
+func (e jsonError) Error() string { return e.why.Error() }
+func (e jsonError) Unwrap() error { return errJSON }
 
 // call decodes and answers one request.
 func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, params []byte) (res tg.Object, err error) {
@@ -170,7 +169,7 @@ func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, param
 	case unknown(method, err):
 		return nil, rpc.ErrMethod
 	case err != nil:
-		return nil, badJSON{err}
+		return nil, jsonError{err}
 	}
 	return g.methods.Call(ctx, s, req)
 }
@@ -208,8 +207,7 @@ func (g *Gateway) visible(err error) rpcError {
 		g.log.Error("request failed", "err", err)
 	}
 	seen := rpcError{Code: e.Code, Name: e.Name}
-	var bad badJSON
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[jsonError](err); ok {
 		seen.Detail = bad.Error()
 	}
 	return seen

@@ -95,12 +95,16 @@ func (c *socket) serve(ctx context.Context, key int64, first wsRequest) {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.writeLoop(ctx) })
 	wg.Go(func() { c.pingLoop(ctx) })
+	wg.Go(func() {
+		<-ctx.Done()
+		c.hangUp()
+	})
 	if first.Method != "" {
 		c.start(ctx, &wg, s, first)
 	}
 	for {
-		// Not ctx: the library cuts the connection when a reader's context
-		// ends, and a client that is told to go is to hear why.
+		// Not ctx: the library cuts the connection when the context of a read
+		// or a write ends, and a client that is told to go is to hear why.
 		_, b, err := c.conn.Read(context.WithoutCancel(ctx))
 		if err != nil {
 			break
@@ -165,40 +169,38 @@ func (c *socket) send(m wsReply) {
 	}
 }
 
-// writeLoop writes what is queued. When the socket is to end it ends the
-// connection, which ends the reader, too.
+// writeLoop writes what is queued.
 func (c *socket) writeLoop(ctx context.Context) {
 	defer c.stop()
 	for {
 		select {
 		case <-ctx.Done():
-			c.hangUp()
 			return
 		case m := <-c.out:
 			b, err := json.Marshal(m)
 			if err != nil {
 				c.g.log.Error("message not encoded", "err", err)
+				return
 			}
-			if err != nil || c.write(ctx, b) != nil {
-				_ = c.conn.CloseNow()
+			if c.write(context.WithoutCancel(ctx), b) != nil {
 				return
 			}
 		}
 	}
 }
 
-// hangUp says why the connection ends: the server closes, or the client did
-// not keep up.
+func (c *socket) write(ctx context.Context, b []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, wsHello)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageText, b)
+}
+
+// hangUp ends the connection, and with it reads and writes that wait. It says
+// why if the server closes, and nothing to a client that did not keep up.
 func (c *socket) hangUp() {
 	if c.g.ctx.Err() != nil {
 		_ = c.conn.Close(websocket.StatusGoingAway, "server closing")
 		return
 	}
 	_ = c.conn.CloseNow()
-}
-
-func (c *socket) write(ctx context.Context, b []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, wsHello)
-	defer cancel()
-	return c.conn.Write(ctx, websocket.MessageText, b)
 }
