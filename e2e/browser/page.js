@@ -1,0 +1,182 @@
+// One member of a call in a page. The test calls the functions of window.member.
+
+import { bend, describe, payload, signed, split, unsigned } from './sdp.js'
+
+const PATIENCE = 20_000 // milliseconds a step may take
+
+const context = new AudioContext()
+
+/** Waits until ask returns something. */
+async function eventually(what, ask) {
+  const deadline = performance.now() + PATIENCE
+  for (;;) {
+    const found = await ask()
+    if (found) return found
+    if (performance.now() > deadline) throw new Error(`not after ${PATIENCE} ms: ${what}`)
+    await new Promise((done) => { setTimeout(done, 20) })
+  }
+}
+
+const connection = {
+  pc: null, channel: null, answer: null, received: [], messages: [],
+  remotes: [], // what we receive, in the order of their sections
+  style: 'offers', // or 'answers', once it is joined
+}
+
+/**
+ * Makes the join payload. A client of style "offers" makes every offer itself
+ * and is the DTLS server; one of style "answers" makes the first, then answers
+ * the other side's, and is the DTLS client.
+ */
+async function prepare({ style, hertz, camera, layers = 3, bitrates }) {
+  const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', iceServers: [] })
+  Object.assign(connection, { pc, style, layers })
+  pc.addTransceiver(await sound(hertz), { direction: 'sendonly' })
+  if (camera) pc.addTransceiver(await view(camera), { direction: 'sendonly' })
+  connection.channel = pc.createDataChannel('data')
+  connection.channel.onmessage = (e) => connection.messages.push(JSON.parse(e.data))
+  const offer = await pc.createOffer()
+  const sdp = bend(offer.sdp, layers)
+  await pc.setLocalDescription({ type: 'offer', sdp })
+  if (camera && bitrates) await limit(bitrates)
+  return payload(pc.localDescription.sdp, style === 'offers' ? 'passive' : 'active')
+}
+
+/** Limits the layers, the lowest first. */
+async function limit(bitrates) {
+  const sender = connection.pc.getSenders().find((s) => s.track?.kind === 'video')
+  const parameters = sender.getParameters()
+  if (parameters.encodings.length !== bitrates.length) {
+    throw new Error(`${parameters.encodings.length} layers, want ${bitrates.length}`)
+  }
+  parameters.encodings.forEach((e, i) => {
+    Object.assign(e, { maxBitrate: bitrates[i], scaleResolutionDownBy: 2 ** (bitrates.length - 1 - i) })
+  })
+  await sender.setParameters(parameters)
+}
+
+/** A tone, or the microphone. */
+async function sound(hertz) {
+  if (!hertz) return (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0]
+  const tone = new OscillatorNode(context, { frequency: hertz })
+  const quieter = new GainNode(context, { gain: 0.3 })
+  const out = new MediaStreamAudioDestinationNode(context, { channelCount: 1 })
+  tone.connect(quieter).connect(out)
+  tone.start()
+  return out.stream.getAudioTracks()[0]
+}
+
+/** The camera. */
+async function view({ width, height, fps }) {
+  const exactly = { width: { exact: width }, height: { exact: height }, frameRate: fps }
+  return (await navigator.mediaDevices.getUserMedia({ video: exactly })).getVideoTracks()[0]
+}
+
+/** Takes the server's answer and waits for the connection and its data channel. */
+async function connect(answer) {
+  connection.answer = answer
+  await connection.pc.setRemoteDescription({ type: 'answer', sdp: describe(answer, sections(), connection.style === 'answers') })
+  await eventually('connected', () => connection.pc.connectionState === 'connected')
+  await eventually('data channel open', () => connection.channel.readyState === 'open')
+}
+
+/** The sections so far, and those of what we want to receive in addition. */
+function sections() {
+  const [, ...media] = split(connection.pc.localDescription.sdp)
+  const own = media.map((s) => ({ mid: s.find((l) => l.startsWith('a=mid:')).slice(6), kind: s[0].match(/^m=(\w+)/)[1] }))
+  return own.map((s, i) => ({ ...s, remote: connection.remotes[i] }))
+}
+
+/** Receives others: {kind, source?, groups?, endpoint}. */
+async function receive(others) {
+  const { pc, answer, remotes } = connection
+  const start = split(pc.localDescription.sdp).length - 1
+  if (connection.style === 'offers') {
+    others.forEach((other, i) => {
+      pc.addTransceiver(other.kind, { direction: 'recvonly' })
+      remotes[start + i] = other
+    })
+    const offer = await pc.createOffer()
+    await pc.setLocalDescription({ type: 'offer', sdp: bend(offer.sdp, connection.layers) })
+    await pc.setRemoteDescription({ type: 'answer', sdp: describe(answer, sections()) })
+  } else {
+    const known = sections()
+    others.forEach((other, i) => { remotes[start + i] = other })
+    const added = others.map((other, i) => ({ mid: String(start + i), kind: other.kind, remote: other }))
+    await pc.setRemoteDescription({ type: 'offer', sdp: describe(answer, [...known, ...added], true) })
+    await pc.setLocalDescription()
+  }
+  others.forEach((other, i) => show(other, pc.getTransceivers().find((t) => t.mid === mids()[start + i])))
+}
+
+const mids = () => sections().map((s) => s.mid)
+
+/** Plays what we receive. */
+function show(other, { receiver }) {
+  const stream = new MediaStream([receiver.track])
+  const element = document.createElement(other.kind)
+  element.autoplay = true
+  element.srcObject = stream
+  document.body.append(element)
+  const shown = { ssrc: unsigned(other.groups?.[0]?.sources[0] ?? other.source), receiver, element }
+  if (other.kind === 'audio') {
+    shown.analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 })
+    new MediaStreamAudioSourceNode(context, { mediaStream: stream }).connect(shown.analyser)
+  } else {
+    shown.ssrc = unsigned(primary(other.groups))
+  }
+  connection.received.push(shown)
+}
+
+/** The SSRC that a video arrives with: its lowest layer's. */
+const primary = (groups) => (groups.find((g) => g.semantics === 'SIM') ?? groups[0]).sources[0]
+
+const find = (source) => {
+  const found = connection.received.find((r) => r.ssrc === unsigned(source))
+  if (!found) throw new Error(`we do not receive ${source}`)
+  return found
+}
+
+/** Returns the loudest frequency of a source, and how loud it is in dBFS. */
+function hear(source) {
+  const { analyser } = find(source)
+  const spectrum = new Float32Array(analyser.frequencyBinCount)
+  analyser.getFloatFrequencyData(spectrum)
+  const bin = spectrum.reduce((best, v, i) => (v > spectrum[best] ? i : best), 1)
+  return { hertz: Math.round(bin * context.sampleRate / analyser.fftSize), level: Math.max(-200, spectrum[bin]) }
+}
+
+/** Returns the browser's own numbers of a source that we receive. */
+async function stats(source) {
+  const { receiver } = find(source)
+  const found = [...(await receiver.getStats()).values()].find((s) => s.type === 'inbound-rtp' && s.ssrc === unsigned(source))
+  return found ?? {}
+}
+
+/** Returns the browser's numbers of what we send, by SSRC. */
+async function sent() {
+  const all = [...(await connection.pc.getStats()).values()]
+  return all.filter((s) => s.type === 'outbound-rtp')
+}
+
+/** Returns the numbers of the transport. */
+async function transport() {
+  const all = [...(await connection.pc.getStats()).values()]
+  return { ...all.find((s) => s.type === 'transport'), pair: all.find((s) => s.type === 'candidate-pair' && s.nominated) }
+}
+
+/** Says what we want to see: heights by endpoint. */
+function want(heights, onStage = []) {
+  connection.channel.send(JSON.stringify({
+    colibriClass: 'ReceiverVideoConstraints',
+    constraints: Object.fromEntries(Object.entries(heights).map(([e, h]) => [e, { minHeight: Math.min(h, 180), maxHeight: h }])),
+    defaultConstraints: { maxHeight: 0 },
+    onStageEndpoints: onStage,
+  }))
+}
+
+window.member = {
+  prepare, connect, receive, hear, stats, sent, transport, want,
+  messages: () => connection.messages,
+  close: () => connection.pc.close(),
+}
