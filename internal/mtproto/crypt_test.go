@@ -7,6 +7,7 @@ import (
 	"github.com/gotd/ige"
 	"github.com/gotd/td/bin"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 )
 
 func encryptIGE(key, iv bin.Int256, text []byte) []byte {
@@ -19,4 +20,6 @@ func encryptIGE(key, iv bin.Int256, text []byte) []byte {
 	return out
 }
 
-func gzipWriter(w io.Writer) *gzip.Writer { return gzip.NewWriter(w) }
+func gzipWriter(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
+
+func zlibWriter(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }

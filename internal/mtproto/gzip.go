@@ -8,6 +8,7 @@ import (
 
 	"github.com/gotd/td/bin"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 )
 
 // Results of these sizes are tried to be compressed.
@@ -19,16 +20,25 @@ const (
 // idUploadFile is upload.file, whose bytes are compressed already.
 const idUploadFile = 0x096a18d5
 
-var (
-	inflaters = sync.Pool{New: func() any { return new(gzip.Reader) }}
-	deflaters = sync.Pool{New: func() any {
-		w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
-		if err != nil {
-			panic(err) // the level is fixed
-		}
-		return w
-	}}
-)
+var deflaters = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is fixed
+	}
+	return w
+}}
+
+// unpacker reads gzip or, as mtcute packs, zlib.
+func unpacker(packed *bytes.Reader) (io.ReadCloser, error) {
+	head := make([]byte, 2)
+	if _, err := packed.ReadAt(head, 0); err != nil {
+		return nil, err
+	}
+	if head[0] == 0x1f && head[1] == 0x8b {
+		return gzip.NewReader(packed)
+	}
+	return zlib.NewReader(packed)
+}
 
 // inflate returns what gzip_packed#3072cfa1 packed_data:bytes holds, up to maxInflated bytes.
 func inflate(b *bin.Buffer) ([]byte, error) {
@@ -36,14 +46,11 @@ func inflate(b *bin.Buffer) ([]byte, error) {
 	if err != nil {
 		return nil, errMalformed
 	}
-	r, ok := inflaters.Get().(*gzip.Reader)
-	if !ok {
+	r, err := unpacker(bytes.NewReader(packed))
+	if err != nil {
 		return nil, errMalformed
 	}
-	defer inflaters.Put(r)
-	if err = r.Reset(bytes.NewReader(packed)); err != nil {
-		return nil, errMalformed
-	}
+	defer func() { _ = r.Close() }()
 	plain, err := io.ReadAll(io.LimitReader(r, maxInflated+1))
 	if err != nil || len(plain) > maxInflated || len(plain) < 4 || len(plain)%4 != 0 {
 		return nil, errMalformed

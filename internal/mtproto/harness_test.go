@@ -488,9 +488,11 @@ func withLayer(layer int32, q []byte) []byte {
 	return append(append(b, init.Buf...), q...)
 }
 
-func packGzip(plain []byte) []byte {
+func packGzip(plain []byte) []byte { return pack(plain, gzipWriter) }
+
+func pack(plain []byte, by func(io.Writer) io.WriteCloser) []byte {
 	var packed bytes.Buffer
-	w := gzipWriter(&packed)
+	w := by(&packed)
 	_, _ = w.Write(plain)
 	_ = w.Close()
 	var b bin.Buffer

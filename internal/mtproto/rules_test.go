@@ -331,6 +331,8 @@ func TestGzip(t *testing.T) {
 		{"around the query", packGzip(query(3)), true},
 		{"inside a wrapper", withLayer(150, packGzip(query(3))), true},
 		{"around a wrapper", packGzip(withLayer(150, query(3))), true},
+		{"packed by zlib", pack(query(3), zlibWriter), true},
+		{"zlib bomb", pack(zeros, zlibWriter), false},
 		{"twice", packGzip(packGzip(query(3))), false},
 		{"bomb", packGzip(zeros), false},
 		{"nested bomb", packGzip(packGzip(zeros)), false},
