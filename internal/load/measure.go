@@ -41,8 +41,9 @@ type Window struct {
 
 const (
 	warmUp     = time.Second
-	settleStep = 20 * time.Millisecond
-	settleMax  = 3 * time.Second
+	settleStep = 10 * time.Millisecond
+	settleTime = time.Second     // without a packet nothing more comes
+	settleMax  = 5 * time.Second // and be it that packets still come
 )
 
 // reading is the state of all counters at one moment.
@@ -51,37 +52,61 @@ type reading struct {
 	measured bool // usage is known
 	received int64
 	sent     int64
+	took     time.Duration // of the publishing
 }
 
-// read takes a reading once packets stopped coming.
-func (c *crowd) read(ctx context.Context, pid int) (r reading, err error) {
-	all := c.counters()
-	if r.received, err = received(all); err != nil {
-		return r, err
-	}
-	for end, calm := time.Now().Add(settleMax), 0; calm < 3 && time.Now().Before(end); {
+// settle waits until as many packets arrived as have to, or no more come: on
+// a busy machine a server may not run for a while.
+func (c *crowd) settle(ctx context.Context, all []*counter, want int64) (n int64, err error) {
+	start := time.Now()
+	for moved := start; ; {
+		now, err := received(all)
+		if err != nil {
+			return 0, err
+		}
+		if now != n {
+			n, moved = now, time.Now()
+		}
+		if n >= want || time.Since(moved) > settleTime || time.Since(start) > settleMax {
+			return n, nil
+		}
 		select {
 		case <-ctx.Done():
-			return r, context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		case <-time.After(settleStep):
 		}
-		n, err := received(all)
-		if err != nil {
-			return r, err
-		}
-		if calm++; n != r.received {
-			calm = 0
-		}
-		r.received = n
 	}
+}
+
+// play lets everybody publish n packets or frames, and reads the counters
+// when what came of it has arrived.
+func (c *crowd) play(ctx context.Context, pid, n int) (before, after reading, err error) {
+	if before, err = c.read(pid); err != nil {
+		return before, after, err
+	}
+	start := time.Now()
+	if err = c.pump.play(ctx, n); err != nil {
+		return before, after, err
+	}
+	took := time.Since(start)
+	want := before.received + (c.pump.sent()-before.sent)*int64(c.scenario.expected())
+	if _, err = c.settle(ctx, c.counters(), want); err != nil {
+		return before, after, err
+	}
+	after, err = c.read(pid)
+	after.took = took
+	return before, after, err
+}
+
+// read takes a reading.
+func (c *crowd) read(pid int) (r reading, err error) {
 	r.sent = c.pump.sent()
-	if pid != 0 {
-		if r.usage, err = readUsage(pid); err != nil {
-			return r, err
-		}
-		r.measured = true
+	if r.received, err = received(c.counters()); err != nil || pid == 0 {
+		return r, err
 	}
-	return r, nil
+	r.measured = true
+	r.usage, err = readUsage(pid)
+	return r, err
 }
 
 // window lets publishers publish for some seconds and measures. Before and
@@ -89,21 +114,12 @@ func (c *crowd) read(ctx context.Context, pid int) (r reading, err error) {
 func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (Window, error) {
 	w := Window{Scenario: c.scenario.Name, Feedback: c.feedback}
 	interval := c.pump.streams[0].interval()
-	if err := c.pump.play(ctx, int(warmUp/interval)); err != nil {
-		return w, err
-	}
-	before, err := c.read(ctx, pid)
-	if err != nil {
+	if _, _, err := c.play(ctx, pid, int(warmUp/interval)); err != nil {
 		return w, err
 	}
 	c.times()
 	c.pump.late = 0
-	start := time.Now()
-	if err = c.pump.play(ctx, int(time.Duration(seconds)*time.Second/interval)); err != nil {
-		return w, err
-	}
-	elapsed := time.Since(start)
-	after, err := c.read(ctx, pid)
+	before, after, err := c.play(ctx, pid, int(time.Duration(seconds)*time.Second/interval))
 	if err != nil {
 		return w, err
 	}
@@ -113,7 +129,7 @@ func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (W
 	w.Received = after.received - before.received
 	w.Expected = (after.sent - before.sent) * int64(c.scenario.expected())
 	w.Lost = w.Expected - w.Received
-	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
+	w.PPS = figure(float64(w.Received) / after.took.Seconds())
 	w.Late = milliseconds(c.pump.late)
 	w.CPU, w.RSS = figure(math.NaN()), figure(math.NaN())
 	if after.measured {
@@ -153,7 +169,7 @@ func milliseconds(d time.Duration) figure { return figure(float64(d) / float64(t
 func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) {
 	s := c.scenario
 	w := Window{Scenario: s.Name, Feedback: c.feedback, Joins: s.Listeners * s.Rooms}
-	before, err := c.read(ctx, pid)
+	before, err := c.read(pid)
 	if err != nil {
 		return w, err
 	}
@@ -171,7 +187,7 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	if err != nil {
 		return w, err
 	}
-	after, err := c.read(ctx, pid)
+	after, err := c.read(pid)
 	if err != nil {
 		return w, err
 	}
