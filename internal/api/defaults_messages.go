@@ -12,7 +12,9 @@ var errStickerSet = rpc.Err(406, "STICKERSET_INVALID")
 func noMessages() tg.MessagesMessagesClass { return &tg.MessagesMessages{} }
 
 func defaultMessages(a *API) {
-	fixed[*tg.MessagesGetDialogFiltersRequest](a, usersOnly, func() *tg.MessagesDialogFilters { return &tg.MessagesDialogFilters{} })
+	fixed[*tg.MessagesGetDialogFiltersRequest](a, usersOnly, func() *tg.MessagesDialogFilters {
+		return &tg.MessagesDialogFilters{Filters: []tg.DialogFilterDefault{{}}} // TDLib misses it otherwise
+	})
 	fixed[*tg.MessagesGetDialogUnreadMarksRequest](a, usersOnly, func() tg.DialogPeerVector { return nil })
 	fixed[*tg.MessagesGetAllDraftsRequest](a, usersOnly, nothing)
 	fixed[*tg.MessagesGetAttachMenuBotsRequest](a, usersOnly, func() tg.AttachMenuBotsClass { return &tg.AttachMenuBots{Hash: 1} })

@@ -1,6 +1,10 @@
 package directory
 
-import "parley/internal/tg"
+import (
+	"math"
+
+	"parley/internal/tg"
+)
 
 // AdminBits returns the rights that a client grants.
 func AdminBits(r *tg.ChatAdminRights) AdminRights {
@@ -50,8 +54,13 @@ func BanBits(r *tg.ChatBannedRights) BanRights {
 	return bits
 }
 
+// banRights shows what is forbidden until a date, 0 = for ever: the highest
+// date, TDLib takes 0 for an error.
 func banRights(bits BanRights, until int64) tg.ChatBannedRights {
 	r := tg.ChatBannedRights{UntilDate: int(until)}
+	if until == 0 {
+		r.UntilDate = math.MaxInt32
+	}
 	for i, set := range banFlags(&r) {
 		if set != nil {
 			*set = bits&(1<<i) != 0
