@@ -128,6 +128,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	defer g.work.Done()
 	s := rpc.NewSession(key, func(rpc.Body) {})
 	s.SetLayer(tg.Layer)
+	s.SetDevice(r.UserAgent())
 	res, err := g.call(r.Context(), s, r.PathValue("method"), body)
 	if err != nil {
 		g.fail(w, err)

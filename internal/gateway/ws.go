@@ -72,7 +72,11 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	c := &socket{g: g, conn: conn, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
-	c.serve(ctx, key, first)
+	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
+	s.SetLayer(tg.Layer)
+	s.SetDevice(r.UserAgent())
+	s.WantUpdates()
+	c.serve(ctx, s, first)
 }
 
 // hello reads the first message, which has to carry the token.
@@ -88,10 +92,7 @@ func (g *Gateway) hello(ctx context.Context, conn *websocket.Conn) (req wsReques
 }
 
 // serve reads requests until the client goes; answers may overtake each other.
-func (c *socket) serve(ctx context.Context, key int64, first wsRequest) {
-	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
-	s.SetLayer(tg.Layer)
-	s.WantUpdates()
+func (c *socket) serve(ctx context.Context, s *rpc.Session, first wsRequest) {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.writeLoop(ctx) })
 	wg.Go(func() { c.pingLoop(ctx) })
