@@ -42,7 +42,7 @@ type Config struct {
 	DB        string       // sqlite:FILE; empty: parley.db in Data
 	Debug     bool
 	Out       io.Writer // where the start is announced
-	Log       io.Writer
+	Log       io.Writer // nil: nothing is logged
 }
 
 // Addrs is where a server listens.
@@ -82,6 +82,9 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func newLogger(w io.Writer, debug bool) *slog.Logger {
+	if w == nil {
+		return slog.New(slog.DiscardHandler)
+	}
 	level := slog.LevelInfo
 	if debug {
 		level = slog.LevelDebug
