@@ -43,7 +43,7 @@ func (s *Service) Join(ctx context.Context, c rpc.Caller, id call.ID, r JoinRequ
 		if err = l.c.CheckJoin(a, req); err != nil {
 			return nil, err
 		}
-		answer, err := l.connect(ctx, payload, n, false)
+		answer, err := l.connect(ctx, c.User, payload, n, false)
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func (s *Service) JoinPresentation(ctx context.Context, c rpc.Caller, id call.ID
 		if err = l.c.CheckPresentation(c.User, n); err != nil {
 			return nil, err
 		}
-		answer, err := l.connect(ctx, payload, n, true)
+		answer, err := l.connect(ctx, c.User, payload, n, true)
 		if err != nil {
 			return nil, err
 		}
@@ -103,11 +103,11 @@ func (s *Service) LeavePresentation(ctx context.Context, c rpc.Caller, id call.I
 }
 
 // connect sets a version aside and opens a media connection.
-func (l *live) connect(ctx context.Context, j colibri.Join, n call.Connection, presentation bool) ([]byte, error) {
+func (l *live) connect(ctx context.Context, user int64, j colibri.Join, n call.Connection, presentation bool) ([]byte, error) {
 	if err := l.reserve(ctx); err != nil {
 		return nil, err
 	}
-	return l.open(ctx, j, n, presentation)
+	return l.open(ctx, user, j, n, presentation)
 }
 
 // change runs a rule that changes the participants, and tells what it changed.

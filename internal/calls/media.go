@@ -18,6 +18,7 @@ const endpointBytes = 8
 // MediaJoin is one client connection that the media server is to open.
 type MediaJoin struct {
 	Call, Conn   int64 // Conn is unique in this process
+	User         int64 // nobody gets what they send themselves
 	Payload      colibri.Join
 	Presentation bool
 	Endpoint     string // id of the client's own video
@@ -75,9 +76,9 @@ func newEndpoint() string {
 }
 
 // open opens a media connection with its gates closed.
-func (l *live) open(ctx context.Context, j colibri.Join, n call.Connection, presentation bool) ([]byte, error) {
+func (l *live) open(ctx context.Context, user int64, j colibri.Join, n call.Connection, presentation bool) ([]byte, error) {
 	answer, err := l.s.links.Media.Join(ctx, MediaJoin{
-		Call: int64(l.id), Conn: n.Conn, Payload: j, Presentation: presentation, Endpoint: n.Endpoint,
+		Call: int64(l.id), Conn: n.Conn, User: user, Payload: j, Presentation: presentation, Endpoint: n.Endpoint,
 	})
 	var visible *rpc.Error
 	switch {

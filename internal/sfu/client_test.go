@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,11 +49,13 @@ type client struct {
 	records *packetio.Buffer
 	dtls    *dtls.Conn
 	in, out *srtp.Context
+	sealing sync.Mutex // around out
 	rtp     chan *rtp.Packet
 	rtcp    chan []rtcp.Packet
 	raw     chan []byte // protected, as received
 	checks  chan struct{}
 	seq     uint16
+	number  uint16   // transport-wide, of video
 	sent    [][]byte // protected, as sent
 }
 
@@ -74,6 +77,10 @@ type options struct {
 	screen     bool
 	wrongCert  bool
 	controlled bool
+	user       int64
+	groups     string // of sources, JSON
+	endpoint   string
+	unseen     bool // its video is not forwarded
 }
 
 // join announces a client to the server; connect makes its media.
@@ -88,6 +95,12 @@ func join(t *testing.T, s *Server, o options) *client {
 		cert: cert, records: packetio.NewBuffer(), rtp: make(chan *rtp.Packet, 4096), rtcp: make(chan []rtcp.Packet, 256),
 		raw: make(chan []byte, 4096), checks: make(chan struct{}, 64), seq: 1000,
 	}
+	if o.groups == "" {
+		o.groups = fmt.Sprintf(`[{"semantics":"FID","sources":[%d,%d]}]`, int32(o.ssrc+1), int32(o.ssrc+2))
+	}
+	if o.endpoint == "" {
+		o.endpoint = fmt.Sprintf("e%015x", o.conn)
+	}
 	sum := sha256.Sum256(cert.Certificate[0])
 	if o.wrongCert {
 		sum[0]++
@@ -96,12 +109,12 @@ func join(t *testing.T, s *Server, o options) *client {
 		o.setup = "passive"
 	}
 	payload, err := colibri.ParseJoin(fmt.Appendf(nil, `{"ufrag":%q,"pwd":%q,"ssrc":%d,"fingerprints":[{"hash":"sha-256","setup":%q,"fingerprint":%q}],
-		"ssrc-groups":[{"semantics":"FID","sources":[%d,%d]}]}`, c.ufrag, c.pwd, int32(o.ssrc), o.setup, colibri.Print(sum), int32(o.ssrc+1), int32(o.ssrc+2)))
+		"ssrc-groups":%s}`, c.ufrag, c.pwd, int32(o.ssrc), o.setup, colibri.Print(sum), o.groups))
 	if err != nil {
 		t.Fatal(err)
 	}
 	data, err := s.Join(t.Context(), calls.MediaJoin{
-		Call: c.call, Conn: o.conn, Payload: payload, Presentation: o.screen, Endpoint: "e0e7414dcff430d1", Audio: !o.muted,
+		Call: c.call, Conn: o.conn, User: o.user, Payload: payload, Presentation: o.screen, Endpoint: o.endpoint, Audio: !o.muted, Video: !o.unseen,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -314,11 +327,21 @@ func (c *client) say(payload string, edit ...func(*rtp.Packet)) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if b, err = c.out.EncryptRTP(nil, b, nil); err != nil {
-		c.t.Fatal(err)
+	c.sent = append(c.sent, c.seal(b))
+}
+
+// seal protects a packet and sends it.
+func (c *client) seal(b []byte) []byte {
+	c.t.Helper()
+	c.sealing.Lock()
+	defer c.sealing.Unlock()
+	b, err := c.out.EncryptRTP(nil, b, nil)
+	if err != nil {
+		c.t.Error(err)
+		return nil
 	}
-	c.sent = append(c.sent, b)
 	c.write(b)
+	return b
 }
 
 // hears waits for a packet of a source with a payload; others are skipped.

@@ -22,6 +22,7 @@ const (
 // conn is one client's ICE, DTLS and SRTP, owned by the shard.
 type conn struct {
 	connKey
+	user         int64 // nobody gets what they send themselves
 	room         *room
 	presentation bool // sends only
 	builtin      bool // no client: a player sends in its place
@@ -42,6 +43,7 @@ type conn struct {
 	in, out  srtp.Context // nil until the handshake is done
 	streams  []stream
 	audio    *source // nil without sound
+	video    *video  // nil without camera or screen
 	arrivals *rtcp.Arrivals
 	queued   bool   // in the shard's reporting list
 	media    uint32 // the SSRC transport feedback speaks of
@@ -50,7 +52,15 @@ type conn struct {
 	order   int            // in the shard's order
 	subs    []subscription // by the room's source slots
 	retired map[uint32]uint64
-	wants   colibri.Wants
+
+	views     []*view // by the room's video slots; nil = never wanted
+	wants     colibri.Wants
+	told      bool          // wants are the client's own
+	defaulted bool          // it never told, and gets a few
+	readyAt   time.Duration // when its handshake was done
+	planned   bool          // in the shard's list of conns to plan for
+	served    uint64        // the last batch it got
+	transport uint16        // number of the next packet to it
 }
 
 // stream is one SSRC a client sends.
@@ -59,6 +69,7 @@ type stream struct {
 	video  bool
 	repair bool    // RTX of another stream
 	source *source // of audio
+	layer  *layer  // of video, or whose RTX it is
 	window srtp.Window
 	stats  reception
 }
@@ -117,14 +128,19 @@ func (c *conn) subscribe(s *source) {
 func (c *conn) unsubscribe(s *source) {
 	sub := &c.subs[s.slot]
 	if sub.began {
-		if c.retired == nil {
-			c.retired = map[uint32]uint64{}
-		}
-		if len(c.retired) < maxRetired {
-			c.retired[s.ssrc] = sub.last
-		}
+		c.retire(s.ssrc, sub.last)
 	}
 	*sub = subscription{}
+}
+
+// retire remembers how far the numbers of an SSRC went.
+func (c *conn) retire(ssrc uint32, last uint64) {
+	if c.retired == nil {
+		c.retired = map[uint32]uint64{}
+	}
+	if len(c.retired) < maxRetired {
+		c.retired[ssrc] = last
+	}
 }
 
 // inherit lets a subscription go on where the one of a gone source with the
@@ -139,7 +155,7 @@ func (c *conn) inherit(s *source) {
 // wanted tells whether the connection gets a source that has a place.
 func (c *conn) wanted(s *source) bool {
 	switch {
-	case s.conn == c:
+	case s.conn == c || s.conn.user == c.user && c.user != 0:
 		return false
 	case s.rank < loudest:
 		return s.rank >= 0
@@ -171,6 +187,9 @@ func (sh *shard) add(c *conn, open bool) {
 			st.source = c.audio
 		}
 	}
+	if c.video != nil {
+		sh.addVideo(r, c.video)
+	}
 }
 
 // remove forgets a connection and ends its session.
@@ -188,6 +207,15 @@ func (sh *shard) remove(c *conn) {
 	if c.audio != nil {
 		r.dropSource(c.audio)
 	}
+	for _, w := range c.views {
+		if w != nil {
+			c.unview(w.video)
+		}
+	}
+	if c.video != nil {
+		sh.dropVideo(c.video)
+	}
+	r.unheard = true
 	for _, a := range c.addrs {
 		delete(sh.byAddr, a)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/datachannel"
@@ -134,13 +135,18 @@ func (s *Server) associate(ss *session, c *conn, a *association) {
 		if err != nil {
 			return
 		}
-		readers.Go(func() { s.channel(c, ch) })
+		readers.Go(func() { s.channel(ss, c, ch) })
 	}
 	<-a.done
 }
 
 // channel reads colibri messages; those that make no sense are ignored.
-func (s *Server) channel(c *conn, ch *datachannel.DataChannel) {
+func (s *Server) channel(ss *session, c *conn, ch *datachannel.DataChannel) {
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	defer close(done)
+	writer.Go(func() { ss.heights.write(ch, done) })
 	defer ch.Close()
 	b := make([]byte, maxMessage)
 	for {
@@ -152,7 +158,54 @@ func (s *Server) channel(c *conn, ch *datachannel.DataChannel) {
 			continue
 		}
 		if wants, ok, err := colibri.ParseMessage(b[:n]); err == nil && ok {
-			s.shard.post(func() { c.wants = wants })
+			s.shard.post(func() { s.shard.want(c, wants) })
+		}
+	}
+}
+
+// mailbox holds the newest height that is wanted of a client. Of several
+// channels the one that opened last gets it.
+type mailbox struct {
+	height atomic.Int64
+	mu     sync.Mutex
+	wake   chan struct{} // guarded by mu; closed when there is news
+}
+
+func (m *mailbox) init() {
+	m.height.Store(-1)
+	m.wake = make(chan struct{})
+}
+
+// put replaces the height.
+func (m *mailbox) put(height int) {
+	m.height.Store(int64(height))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.wake)
+	m.wake = make(chan struct{})
+}
+
+// news returns the height, and what is closed when there is a newer one.
+func (m *mailbox) news() (height int, wake <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return int(m.height.Load()), m.wake
+}
+
+// write sends the height, and every newer one, until done.
+func (m *mailbox) write(ch *datachannel.DataChannel, done <-chan struct{}) {
+	for told := -1; ; {
+		height, wake := m.news()
+		if height != told && ch.BufferedAmount() < sctpBuffer {
+			told = height
+			if _, err := ch.WriteDataChannel(colibri.SenderConstraints(height), true); err != nil {
+				return
+			}
+		}
+		select {
+		case <-wake:
+		case <-done:
+			return
 		}
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"parley/internal/media/srtp"
 )
 
-// rtcp takes in what a client reports. Sender reports go on to those who hear
-// the stream: times and timestamps are the sender's, which keeps lips and
-// voice together.
+// maxRefresh is how many streams of one FIR are looked at.
+const maxRefresh = 32
+
+// rtcp takes in what a client reports. Sender reports go on to those who get
+// the stream: times are the sender's, which keeps lips and voice together.
 func (sh *shard) rtcp(c *conn, b []byte, from netip.AddrPort) {
 	if c.in == nil {
 		sh.count.Drops.Early++
@@ -23,17 +25,101 @@ func (sh *shard) rtcp(c *conn, b []byte, from netip.AddrPort) {
 	sh.follow(c, from)
 	sh.count.RTCPIn++
 	for p, rest, ok := rtcp.Next(plain); ok; p, rest, ok = rtcp.Next(rest) {
-		report, ok := p.Sender()
-		if !ok {
-			continue
-		}
-		if st := c.stream(report.SSRC); st != nil {
-			st.stats.lastSR, st.stats.srAt = uint32(report.NTP>>16), sh.now
-			if st.source != nil {
-				sh.pass(st.source, report)
+		switch p.Type {
+		case rtcp.TypeSender:
+			if report, ok := p.Sender(); ok {
+				sh.senderReport(c, report)
+			}
+		case rtcp.TypePayload:
+			sh.payloadFeedback(c, p)
+		case rtcp.TypeTransport:
+			if missing, ok := p.Missing(); ok {
+				if w := c.viewOf(p); w != nil {
+					sh.resend(w, missing)
+				}
 			}
 		}
 	}
+}
+
+// viewOf returns the view that feedback of a connection is about, or nil:
+// receivers know only the SSRC of the lowest layer.
+func (c *conn) viewOf(p rtcp.Packet) *view {
+	ssrc, ok := p.Media()
+	if !ok {
+		return nil
+	}
+	return c.viewBy(ssrc)
+}
+
+func (c *conn) viewBy(ssrc uint32) *view {
+	for _, w := range c.views {
+		if w != nil && w.video.ssrc == ssrc && !w.video.waits {
+			return w
+		}
+	}
+	return nil
+}
+
+// payloadFeedback passes on that somebody lost a picture.
+func (sh *shard) payloadFeedback(c *conn, p rtcp.Packet) {
+	if ssrc, ok := p.PLI(); ok {
+		sh.refresh(c.viewBy(ssrc))
+	}
+	for i := range maxRefresh {
+		ssrc, _, ok := p.FIR(i)
+		if !ok {
+			return
+		}
+		sh.refresh(c.viewBy(ssrc))
+	}
+}
+
+// refresh asks for a key frame of the layer that a view shows, or is to show.
+func (sh *shard) refresh(w *view) {
+	if w == nil {
+		return
+	}
+	sh.count.KeysIn++
+	l := w.target
+	if w.layer != nil {
+		l = w.layer
+	}
+	if l != nil {
+		sh.askKey(l)
+	}
+}
+
+// senderReport takes what a sender says of its clock.
+func (sh *shard) senderReport(c *conn, report rtcp.Sender) {
+	st := c.stream(report.SSRC)
+	if st == nil {
+		return
+	}
+	st.stats.lastSR, st.stats.srAt = uint32(report.NTP>>16), sh.now
+	switch {
+	case st.source != nil:
+		sh.pass(st.source, report)
+	case st.layer != nil && !st.repair:
+		sh.passVideo(st.layer, report)
+	}
+}
+
+// passVideo tells those who see a layer about its sender's clock.
+func (sh *shard) passVideo(l *layer, report rtcp.Sender) {
+	l.report, l.reported = report, true
+	for _, w := range l.viewers {
+		if w.layer != l {
+			continue
+		}
+		if out, ok := w.sender(); ok {
+			sh.sendReport(w.conn, out)
+		}
+	}
+}
+
+func (sh *shard) sendReport(c *conn, report rtcp.Sender) {
+	sh.send(c, rtcp.AppendSender(sh.scratch[:0], report))
 }
 
 // pass sends a sender report to everyone who gets the source.

@@ -45,16 +45,15 @@ func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
 	if h.HasTransport {
 		sh.arrived(c, st, h.Transport)
 	}
-	if st.source == nil {
-		sh.count.Drops.Video++
-		return
-	}
 	payload, ok := h.Payload(plain)
-	if !ok || len(payload) == 0 || h.Type != colibri.OpusType {
+	switch {
+	case st.layer != nil && ok:
+		sh.video(st, index, &h, payload)
+	case st.source == nil || !ok || len(payload) == 0 || h.Type != colibri.OpusType:
 		sh.count.Drops.Type++
-		return
+	default:
+		sh.offer(st.source, index, &h, payload)
 	}
-	sh.offer(st.source, index, &h, payload)
 }
 
 // arrived notes a packet for transport-wide feedback.
@@ -95,32 +94,79 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 		s.spoke = now
 		sh.events.spoke(r.call, s.conn.id, sh.start.Add(sh.now))
 	}
-	if len(r.pending) == 0 {
+	p := sh.queue(r, h)
+	p.source, p.index, p.payload = s, index, payload
+	r.sounds = true
+}
+
+// queue makes room for a packet that leaves at the end of the batch, and
+// writes its header.
+func (sh *shard) queue(r *room, h *rtp.Header) *packet {
+	n := len(r.pending)
+	if n == 0 {
 		sh.dirty = append(sh.dirty, r)
 	}
-	r.pending = append(r.pending, packet{source: s, index: index, payload: payload})
-	p := &r.pending[len(r.pending)-1]
+	if n < cap(r.pending) {
+		r.pending = r.pending[:n+1]
+	} else {
+		r.pending = append(r.pending, packet{})
+	}
+	p := &r.pending[n]
 	p.size = h.Write(p.header[:])
+	rtp.SetSendTime(p.header[:], sh.sendTime)
+	return p
 }
 
 // forward sends what the batch brought: for each receiver all its packets in a
 // row, so that they leave together.
 func (sh *shard) forward() {
+	sh.batch++
 	for _, r := range sh.dirty {
-		for _, c := range r.receivers {
-			sh.fan(c, r.pending)
+		if r.sounds {
+			for _, c := range r.receivers {
+				sh.fan(c, r.pending)
+			}
+		} else {
+			sh.fanViewers(r.pending)
 		}
-		clear(r.pending)
-		r.pending = r.pending[:0]
+		for i := range r.pending {
+			p := &r.pending[i]
+			p.source, p.layer, p.payload = nil, nil, nil
+		}
+		r.pending, r.sounds = r.pending[:0], false
 	}
 	clear(sh.dirty)
 	sh.dirty = sh.dirty[:0]
+}
+
+// fanViewers serves those who see the layers that packets are of.
+func (sh *shard) fanViewers(packets []packet) {
+	var last *layer
+	for i := range packets {
+		l := packets[i].layer
+		if l == last {
+			continue
+		}
+		last = l
+		for j := len(l.viewers) - 1; j >= 0; j-- { // backwards: those who change layers go
+			c := l.viewers[j].conn
+			if c.served == sh.batch {
+				continue
+			}
+			c.served = sh.batch
+			sh.fan(c, packets)
+		}
+	}
 }
 
 // fan seals the packets that one connection gets.
 func (sh *shard) fan(c *conn, packets []packet) {
 	for i := range packets {
 		p := &packets[i]
+		if p.layer != nil {
+			sh.show(c, p)
+			continue
+		}
 		sub := &c.subs[p.source.slot]
 		if !c.wanted(p.source) {
 			sub.epoch = 0
@@ -131,15 +177,22 @@ func (sh *shard) fan(c *conn, packets []packet) {
 			continue
 		}
 		rtp.SetSequence(p.header[:], uint16(index))
-		space := sh.socket.Space(p.size + len(p.payload) + srtp.Overhead)
-		n, err := c.out.SealRTP(space, p.header[:p.size], p.payload, index)
-		if err != nil {
-			sh.count.SealErrors++
-			continue
-		}
-		sh.socket.Send(n, c.addr)
-		sh.count.Forwarded++
+		sh.seal(c, p.header[:p.size], p.payload, index)
 	}
+}
+
+// seal numbers a packet for the way to its receiver, protects and queues it.
+func (sh *shard) seal(c *conn, header, payload []byte, index uint64) {
+	rtp.SetTransport(header, c.transport)
+	space := sh.socket.Space(len(header) + len(payload) + srtp.Overhead)
+	n, err := c.out.SealRTP(space, header, payload, index)
+	if err != nil {
+		sh.count.SealErrors++
+		return
+	}
+	c.transport++
+	sh.socket.Send(n, c.addr)
+	sh.count.Forwarded++
 }
 
 // reception is what receiver reports are made of (RFC 3550 A.3, A.8).

@@ -48,6 +48,7 @@ type session struct {
 	remote  atomic.Pointer[netip.AddrPort]
 	cancel  context.CancelFunc
 	quiet   logging.LoggerFactory
+	heights mailbox // wanted of the client
 }
 
 // push hands a record over; it is dropped when too many wait.
@@ -59,6 +60,13 @@ func (s *session) push(b []byte) bool {
 	return err == nil
 }
 
+// ask tells the client how high its picture needs to be.
+func (s *session) ask(height int) {
+	if s != nil {
+		s.heights.put(height)
+	}
+}
+
 // end lets the session say goodbye and return.
 func (s *session) end() { s.cancel() }
 
@@ -68,6 +76,10 @@ func (sh *shard) shake(c *conn) {
 	s := &session{
 		socket: sh.socket, records: packetio.NewBuffer(), cancel: cancel,
 		quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
+	}
+	s.heights.init()
+	if c.video != nil {
+		s.heights.put(c.video.height)
 	}
 	s.records.SetLimitCount(maxRecords)
 	s.records.SetLimitSize(maxBacklog)
@@ -132,6 +144,8 @@ func (sh *shard) ready(c *conn, in, out srtp.Context) {
 	sh.count.Ready++
 	if !c.presentation { // an engine plays whatever arrives there (media.md 10.3)
 		c.room.addReceiver(c)
+		c.readyAt = sh.now
+		sh.watch(c)
 	}
 }
 

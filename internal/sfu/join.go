@@ -57,7 +57,7 @@ func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
 func newConn(j calls.MediaJoin) (*conn, string, error) {
 	pwd := secret(pwdSize)
 	c := &conn{
-		connKey: connKey{j.Call, j.Conn}, presentation: j.Presentation,
+		connKey: connKey{j.Call, j.Conn}, user: j.User, presentation: j.Presentation,
 		client: j.Payload, ufrag: secret(ufragSize), auth: stun.NewAuth(pwd), ssrc: randomSSRC(), place: -1,
 	}
 	sources := j.Payload.Sources()
@@ -69,6 +69,7 @@ func newConn(j calls.MediaJoin) (*conn, string, error) {
 			ssrc: uint32(ssrc), video: i > 0 || !j.Payload.HasSSRC, repair: repairs(j.Payload.Groups, ssrc),
 		})
 	}
+	c.video = newVideo(c, j.Endpoint, j.Video)
 	return c, pwd, nil
 }
 
@@ -97,10 +98,17 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 }
 
 // Gate tells what of a connection is forwarded.
-func (s *Server) Gate(call, conn int64, audio, _ bool) {
+func (s *Server) Gate(call, conn int64, audio, video bool) {
 	s.shard.post(func() {
-		if c := s.shard.conns[connKey{call, conn}]; c != nil && c.audio != nil {
+		c := s.shard.conns[connKey{call, conn}]
+		if c == nil {
+			return
+		}
+		if c.audio != nil {
 			c.audio.open = audio
+		}
+		if c.video != nil {
+			s.shard.gate(c.video, video)
 		}
 	})
 }

@@ -14,8 +14,18 @@ type Metrics struct {
 	ReadErrors         uint64
 	SealErrors         uint64
 	HandshakeErrors    uint64
-	Drops              Drops
-	Sent               udp.Sent
+
+	Switches  uint64 // of what a receiver sees, to another layer or to a first one
+	KeysAsked uint64 // of senders
+	KeysIn    uint64 // that receivers asked for
+	NacksOut  uint64 // packets that senders were asked for
+	Recovered uint64 // that came by RTX
+	NacksIn   uint64 // packets that receivers asked for
+	NacksLost uint64 // of them, that were not there any more
+	Repeated  uint64 // sent again
+
+	Drops Drops
+	Sent  udp.Sent
 }
 
 // Drops counts packets not used, by reason.
@@ -30,7 +40,7 @@ type Drops struct {
 	Muted     uint64
 	Quiet     uint64 // beyond the loudest
 	Type      uint64 // of another codec, or padding only
-	Video     uint64
+	Unwatched uint64 // of a layer that nobody sees
 	Queue     uint64 // DTLS records faster than they are handled
 }
 

@@ -11,6 +11,9 @@ type room struct {
 	ranked    [ranks]*source // who is forwarded; nil is free
 	swapped   int64          // when the loudest changed last, in ns
 	pending   []packet       // to be forwarded at the end of the batch
+	sounds    bool           // some of them are sound
+	videos    []*video       // by slot; nil is free
+	unheard   bool           // somebody wants other heights than before
 }
 
 // source is one audio SSRC of a room.
@@ -34,13 +37,18 @@ type source struct {
 	spoke    int64
 }
 
-// packet is a decrypted audio packet on its way to the receivers.
+// packet is a decrypted packet on its way to the receivers.
 type packet struct {
-	source  *source
-	index   uint64 // as the sender numbered it
+	source  *source // of sound, or
+	layer   *layer  // of video
+	index   uint64  // as the sender numbered it
 	header  [rtp.EgressSize]byte
 	size    int    // of the header
 	payload []byte // in the slot it was read into
+
+	kind      uint8  // of video: payload type
+	timestamp uint32 // of video
+	picture   picture
 }
 
 // room returns the room of a call, made when needed.

@@ -38,8 +38,11 @@ func TestForward(t *testing.T) {
 					if p.PayloadType != 111 || p.SequenceNumber != 1000 || p.Timestamp != 960000 {
 						t.Errorf("packet %v", p)
 					}
-					if level := p.GetExtension(1); len(level) != 1 || level[0] != 0x80|20 || p.GetExtension(3) != nil {
-						t.Errorf("level %x, transport number %x", level, p.GetExtension(3))
+					if level := p.GetExtension(1); len(level) != 1 || level[0] != 0x80|20 {
+						t.Errorf("level %x", level)
+					}
+					if number, at := p.GetExtension(3), p.GetExtension(2); len(number) != 2 || number[0] != 0 || number[1] != 0 || len(at) != 3 {
+						t.Errorf("transport number %x, sent at %x", number, at)
 					}
 					a.hears(b.ssrc, "from b")
 					wait(t, e.spoke, a.conn)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/internal/media/rtp"
 	"parley/internal/media/udp"
 )
 
@@ -43,7 +44,13 @@ type shard struct {
 	byAddr    map[netip.AddrPort]*conn // authenticated addresses only
 	reporting []*conn                  // conns with arrivals to tell about
 	players   []*player
-	dirty     []*room // rooms with packets to forward
+	dirty     []*room              // rooms with packets to forward
+	planning  []*conn              // whose layers are to be chosen
+	batch     uint64               // number of the batch being forwarded
+	sendTime  uint32               // of now, as packets tell it
+	gapped    []*layer             // layers that miss packets
+	gapDue    time.Duration        // when to ask for some
+	header    [rtp.EgressSize]byte // scratch: arguments of an interface would escape
 	slots     []*udp.Datagram
 	scratch   []byte
 	count     Metrics
@@ -61,7 +68,7 @@ func newShard(s *Server) *shard {
 	sh := &shard{
 		server: s, socket: s.socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
-		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), done: make(chan struct{}),
+		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, done: make(chan struct{}),
 	}
 	for range udp.MaxBatch {
 		sh.slots = append(sh.slots, new(udp.Datagram))
@@ -111,7 +118,7 @@ func (sh *shard) run() {
 			continue
 		}
 		n, err := sh.socket.Read(sh.slots)
-		sh.now = time.Since(sh.start)
+		sh.wind()
 		if err != nil && !errors.Is(err, udp.ErrWoken) {
 			if sh.server.closed.Load() {
 				return
@@ -146,11 +153,18 @@ func (sh *shard) runInbox() bool {
 	sh.inbox = nil
 	sh.pending.Store(false)
 	sh.mu.Unlock()
-	sh.now = time.Since(sh.start)
+	sh.wind()
 	for _, f := range tasks {
 		f()
 	}
+	sh.runPlans()
 	return true
+}
+
+// wind sets the clock.
+func (sh *shard) wind() {
+	sh.now = time.Since(sh.start)
+	sh.sendTime = rtp.SendTime(sh.now)
 }
 
 // active tells whether there is anything to do without packets.
@@ -158,7 +172,7 @@ func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0
 
 // next returns when the next timed job is due.
 func (sh *shard) next() time.Duration {
-	at := sh.due
+	at := min(sh.due, sh.gapDue)
 	for _, p := range sh.players {
 		at = min(at, p.next)
 	}
@@ -179,6 +193,7 @@ func (sh *shard) timers() {
 		p.play(sh)
 	}
 	sh.forward()
+	sh.askMissing()
 	if sh.now < sh.due {
 		return
 	}
@@ -187,7 +202,9 @@ func (sh *shard) timers() {
 	sh.feedback()
 	for _, r := range sh.rooms {
 		r.rank(sh.now)
+		sh.lookAfter(r)
 	}
+	sh.runPlans()
 	for i := sh.ticks % perSecond; i < len(sh.order); i += perSecond {
 		sh.everySecond(sh.order[i])
 	}
@@ -206,6 +223,23 @@ func (sh *shard) everySecond(c *conn) {
 		sh.gone(c)
 	default:
 		sh.report(c)
+		sh.byDefault(c)
+	}
+}
+
+// lookAfter does what the videos of a room need.
+func (sh *shard) lookAfter(r *room) {
+	for _, v := range r.videos {
+		if v == nil {
+			continue
+		}
+		if v.measure(sh.now) {
+			sh.planAll(v)
+		}
+		sh.askKeys(v)
+	}
+	if r.unheard {
+		sh.tellSenders(r)
 	}
 }
 

@@ -4,22 +4,33 @@
 // Header extensions have the ids the whole network uses (media.md 5.1).
 package rtp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Sizes and bits of RFC 3550 5.1 and RFC 8285.
 const (
 	HeaderSize = 12
-	// EgressSize is the size of a header written by Header.Write with a level.
-	EgressSize = HeaderSize + 8
+	// EgressSize is the most a header takes that Header.Write wrote.
+	EgressSize = HeaderSize + 16
 
 	extensionBit   = 0x10
 	paddingBit     = 0x20
 	profileOneByte = 0xBEDE
 	profileTwoByte = 0x1000 // the low four bits are free
 
-	idLevel     = 1
-	idTransport = 3
-	idStop      = 15
+	idLevel       = 1
+	idSendTime    = 2
+	idTransport   = 3
+	idOrientation = 13
+	idStop        = 15
+
+	// Where Header.Write puts what differs between receivers.
+	extensionAt = HeaderSize
+	transportAt = extensionAt + 5
+	sendTimeAt  = transportAt + 3
+	lastAt      = sendTimeAt + 3 // level or orientation
 )
 
 // Header is what the server reads of a packet's header.
@@ -30,13 +41,16 @@ type Header struct {
 	Transport uint16 // transport-wide sequence number
 	Type      uint8
 	Level     uint8 // -dBov, 0 is loudest; 127 when absent
-	Size      int   // of the header with its extensions: where the payload starts
+	// Orientation is how a camera is held (3GPP TS 26.114 7.4.5).
+	Orientation uint8
+	Size        int // of the header with its extensions: where the payload starts
 
-	Marker       bool
-	Voice        bool // the V bit of the level
-	HasLevel     bool
-	HasTransport bool
-	Padded       bool
+	Marker         bool
+	Voice          bool // the V bit of the level
+	HasLevel       bool
+	HasOrientation bool
+	HasTransport   bool
+	Padded         bool
 }
 
 // IsRTCP tells RTCP from RTP by the second byte (RFC 5761 4).
@@ -111,6 +125,8 @@ func (h *Header) element(id uint8, v []byte) {
 		h.Level, h.Voice, h.HasLevel = v[0]&0x7f, v[0]&0x80 != 0, true
 	case id == idTransport && len(v) >= 2:
 		h.Transport, h.HasTransport = binary.BigEndian.Uint16(v), true
+	case id == idOrientation && len(v) >= 1:
+		h.Orientation, h.HasOrientation = v[0], true
 	}
 }
 
@@ -134,10 +150,11 @@ func (h *Header) Payload(b []byte) ([]byte, bool) {
 }
 
 // Write writes the header a receiver gets into b, which has room for
-// EgressSize bytes, and returns its size. Of the extensions only the level
-// stays: other values belong to the sender's own path.
+// EgressSize bytes, and returns its size. Of the extensions level and
+// orientation stay; the transport-wide number and the send time are the
+// receiver's own and to be set.
 func (h *Header) Write(b []byte) int {
-	b[0] = 2 << 6
+	b[0] = 2<<6 | extensionBit
 	b[1] = h.Type
 	if h.Marker {
 		b[1] |= 0x80
@@ -145,18 +162,54 @@ func (h *Header) Write(b []byte) int {
 	binary.BigEndian.PutUint16(b[2:], h.Sequence)
 	binary.BigEndian.PutUint32(b[4:], h.Timestamp)
 	binary.BigEndian.PutUint32(b[8:], h.SSRC)
-	if !h.HasLevel {
-		return HeaderSize
+	binary.BigEndian.PutUint32(b[extensionAt:], profileOneByte<<16|2)
+	b[transportAt-1], b[transportAt], b[transportAt+1] = idTransport<<4|1, 0, 0
+	b[sendTimeAt-1], b[sendTimeAt], b[sendTimeAt+1], b[sendTimeAt+2] = idSendTime<<4|2, 0, 0, 0
+	var id, v byte
+	switch {
+	case h.HasOrientation:
+		id, v = idOrientation, h.Orientation
+	case h.HasLevel:
+		if id, v = idLevel, h.Level; h.Voice {
+			v |= 0x80
+		}
+	default:
+		b[lastAt] = 0
+		return lastAt + 1
 	}
-	b[0] |= extensionBit
-	binary.BigEndian.PutUint32(b[12:], profileOneByte<<16|1)
-	level := h.Level
-	if h.Voice {
-		level |= 0x80
-	}
-	b[16], b[17], b[18], b[19] = idLevel<<4, level, 0, 0
+	b[extensionAt+3] = 3
+	b[lastAt], b[lastAt+1], b[lastAt+2], b[lastAt+3], b[lastAt+4] = id<<4, v, 0, 0, 0
 	return EgressSize
+}
+
+// Type returns the payload type of a written header.
+func Type(b []byte) uint8 { return b[1] & 0x7f }
+
+// Timestamp returns the timestamp of a written header.
+func Timestamp(b []byte) uint32 { return binary.BigEndian.Uint32(b[4:]) }
+
+// Address makes a written header one of another stream.
+func Address(b []byte, ssrc uint32, kind uint8) {
+	b[1] = b[1]&0x80 | kind
+	binary.BigEndian.PutUint32(b[8:], ssrc)
 }
 
 // SetSequence changes the sequence number of a written header.
 func SetSequence(b []byte, seq uint16) { binary.BigEndian.PutUint16(b[2:], seq) }
+
+// SetTimestamp changes the timestamp of a written header.
+func SetTimestamp(b []byte, t uint32) { binary.BigEndian.PutUint32(b[4:], t) }
+
+// SetTransport changes the transport-wide number of a header that Write wrote.
+func SetTransport(b []byte, seq uint16) { binary.BigEndian.PutUint16(b[transportAt:], seq) }
+
+// SetSendTime changes the send time of a header that Write wrote.
+func SetSendTime(b []byte, t uint32) {
+	b[sendTimeAt], b[sendTimeAt+1], b[sendTimeAt+2] = byte(t>>16), byte(t>>8), byte(t)
+}
+
+// SendTime spells a time since any fixed moment as abs-send-time does: seconds
+// of 24 bits, of which 18 are the fraction.
+func SendTime(at time.Duration) uint32 {
+	return uint32(uint64(at/time.Microsecond)<<18/1e6) & 0xffffff
+}

@@ -3,6 +3,7 @@ package rtp
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	pion "github.com/pion/rtp"
 )
@@ -34,6 +35,7 @@ func TestParse(t *testing.T) {
 			extension(t, p, 1, []byte{0x80 | 33})
 			extension(t, p, 2, []byte{1, 2, 3})
 			extension(t, p, 3, []byte{0x12, 0x34})
+			extension(t, p, 13, []byte{2})
 		},
 		"two byte": func(p *pion.Packet) {
 			p.ExtensionProfile, p.Extension = pion.ExtensionProfileTwoByte, true
@@ -55,6 +57,9 @@ func TestParse(t *testing.T) {
 		payload, ok := h.Payload(b)
 		if !ok || string(payload) != "opus" || h.Sequence != 65000 || h.SSRC != 0xdeadbeef || h.Type != 111 || !h.Marker {
 			t.Errorf("%s: %+v, payload %q", name, h, payload)
+		}
+		if h.HasOrientation != (name == "one byte") || h.HasOrientation && h.Orientation != 2 {
+			t.Errorf("%s: orientation %d", name, h.Orientation)
 		}
 		if !h.HasLevel || !h.Voice || h.Level != 33 || !h.HasTransport || h.Transport != 0x1234 {
 			t.Errorf("%s: extensions %+v", name, h)
@@ -79,20 +84,39 @@ func TestPadding(t *testing.T) {
 
 // TestWrite lets pion read what Write wrote.
 func TestWrite(t *testing.T) {
-	for _, level := range []bool{false, true} {
-		h := Header{SSRC: 7, Sequence: 9, Timestamp: 11, Type: 111, Marker: true, HasLevel: level, Level: 40, Voice: true}
-		b := make([]byte, EgressSize+4)
+	for name, tt := range map[string]struct {
+		header             Header
+		level, orientation []byte
+	}{
+		"sound": {Header{HasLevel: true, Level: 40, Voice: true}, []byte{0x80 | 40}, nil},
+		"video": {Header{HasOrientation: true, Orientation: 3}, nil, []byte{3}},
+		"both":  {Header{HasOrientation: true, Orientation: 1, HasLevel: true}, nil, []byte{1}},
+		"plain": {Header{}, nil, nil},
+	} {
+		h := tt.header
+		h.SSRC, h.Sequence, h.Timestamp, h.Type, h.Marker = 7, 9, 11, 111, true
+		b := bytes.Repeat([]byte{0xff}, EgressSize+4)
 		n := h.Write(b)
+		if Type(b) != 111 || Timestamp(b) != 11 {
+			t.Errorf("%s: type %d, timestamp %d", name, Type(b), Timestamp(b))
+		}
+		Address(b, 8, 101)
 		SetSequence(b, 1000)
+		SetTimestamp(b, 12)
+		SetTransport(b, 0x1234)
+		SetSendTime(b, SendTime(65*time.Second+500*time.Millisecond))
 		var p pion.Packet
 		if err := p.Unmarshal(append(b[:n:n], "opus"...)); err != nil {
 			t.Fatal(err)
 		}
-		if p.SSRC != 7 || p.SequenceNumber != 1000 || p.Timestamp != 11 || !p.Marker || string(p.Payload) != "opus" {
-			t.Errorf("packet %v", p)
+		if p.SSRC != 8 || p.PayloadType != 101 || p.SequenceNumber != 1000 || p.Timestamp != 12 || !p.Marker || string(p.Payload) != "opus" {
+			t.Errorf("%s: packet %v", name, p)
 		}
-		if got := p.GetExtension(1); level != (len(got) == 1 && got[0] == 0x80|40) || p.GetExtension(3) != nil {
-			t.Errorf("level %x", got)
+		if !bytes.Equal(p.GetExtension(1), tt.level) || !bytes.Equal(p.GetExtension(13), tt.orientation) {
+			t.Errorf("%s: level %x, orientation %x", name, p.GetExtension(1), p.GetExtension(13))
+		}
+		if at := p.GetExtension(2); !bytes.Equal(p.GetExtension(3), []byte{0x12, 0x34}) || !bytes.Equal(at, []byte{6, 0, 0}) {
+			t.Errorf("%s: number %x, sent at %x", name, p.GetExtension(3), at)
 		}
 	}
 }

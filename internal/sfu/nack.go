@@ -1,0 +1,167 @@
+package sfu
+
+import (
+	"time"
+
+	"parley/internal/media/rtcp"
+	"parley/internal/media/rtp"
+	"parley/internal/media/rtx"
+)
+
+const (
+	maxGaps    = 128                   // packets of a layer asked for at a time
+	maxBurst   = 64                    // lost in a row; more are not asked for
+	gapWait    = 10 * time.Millisecond // packets may only be late
+	gapRetry   = 60 * time.Millisecond
+	gapTries   = 6
+	maxAnswers = 128 // packets sent again for one request
+)
+
+// gaps are the packets of a layer that did not come yet, in the order of their
+// numbers.
+type gaps struct {
+	top   uint64 // newest packet
+	began bool
+	n     int
+	list  [maxGaps]gap
+	due   bool // in the shard's list
+}
+
+type gap struct {
+	index uint64
+	at    time.Duration // when to ask for it
+	tries int
+}
+
+// note notes a packet that came.
+func (g *gaps) note(index uint64, now time.Duration) {
+	switch {
+	case !g.began:
+		g.began, g.top = true, index
+	case index > g.top:
+		if missing := index - g.top - 1; missing > maxBurst {
+			g.n = 0 // too many: a key frame is cheaper
+		} else {
+			for i := g.top + 1; i < index && g.n < maxGaps; i++ {
+				g.list[g.n] = gap{index: i, at: now + gapWait}
+				g.n++
+			}
+		}
+		g.top = index
+	default:
+		for i := range g.list[:g.n] {
+			if g.list[i].index == index {
+				copy(g.list[i:], g.list[i+1:g.n])
+				g.n--
+				return
+			}
+		}
+	}
+}
+
+// take writes the numbers to ask for now, and returns them and when the next
+// ones are due; zero for never.
+func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next time.Duration) {
+	kept := 0
+	for _, m := range g.list[:g.n] {
+		if m.at <= now {
+			if m.tries++; m.tries > gapTries {
+				continue
+			}
+			numbers = append(numbers, uint16(m.index))
+			m.at = now + gapRetry*time.Duration(m.tries)
+		}
+		if next == 0 || m.at < next {
+			next = m.at
+		}
+		g.list[kept] = m
+		kept++
+	}
+	g.n = kept
+	return numbers, next
+}
+
+// missed notes a packet of a layer, and lets what lacks before it be asked for.
+func (sh *shard) missed(l *layer, index uint64) {
+	g := &l.gaps
+	g.note(index, sh.now)
+	if g.n > 0 && !g.due {
+		g.due = true
+		sh.gapped = append(sh.gapped, l)
+		sh.gapDue = min(sh.gapDue, g.list[0].at)
+	}
+}
+
+// never is a time that does not come.
+const never = time.Duration(1<<63 - 1)
+
+// askMissing asks senders for the packets that are due.
+func (sh *shard) askMissing() {
+	if sh.now < sh.gapDue {
+		return
+	}
+	sh.gapDue = never
+	kept := sh.gapped[:0]
+	var numbers [maxGaps]uint16
+	for _, l := range sh.gapped {
+		c := l.video.conn
+		if c.removed || c.out == nil || len(l.viewers) == 0 {
+			l.gaps.n, l.gaps.due = 0, false
+			continue
+		}
+		due, next := l.gaps.take(numbers[:0], sh.now)
+		if len(due) > 0 {
+			sh.send(c, rtcp.AppendNack(sh.scratch[:0], c.ssrc, l.stream.ssrc, due))
+			sh.count.NacksOut += uint64(len(due))
+		}
+		if l.gaps.n == 0 {
+			l.gaps.due = false
+			continue
+		}
+		sh.gapDue = min(sh.gapDue, next)
+		kept = append(kept, l)
+	}
+	clear(sh.gapped[len(kept):])
+	sh.gapped = kept
+}
+
+// resend answers a receiver that misses packets of a view.
+func (sh *shard) resend(w *view, missing rtcp.Missing) {
+	for range maxAnswers {
+		seq, ok := missing.Next()
+		if !ok {
+			return
+		}
+		sh.count.NacksIn++
+		if w.video.repair == 0 || !w.began || !sh.repeat(w, w.extend(seq)) {
+			sh.count.NacksLost++
+		}
+	}
+}
+
+// repeat sends a packet of a view once more, as RTX (RFC 4588 4).
+func (sh *shard) repeat(w *view, index uint64) bool {
+	r := w.find(index)
+	if r == nil || r.layer.cache == nil {
+		return false
+	}
+	p, ok := r.layer.cache.Get(index + r.base)
+	if !ok {
+		return false
+	}
+	kind := rtp.Type(p.Header)
+	header := sh.header[:copy(sh.header[:], p.Header)]
+	rtp.Address(header, w.video.repair, kind+1)
+	rtp.SetSequence(header, uint16(w.rtx))
+	rtp.SetTimestamp(header, rtp.Timestamp(p.Header)+r.time)
+	rtp.SetSendTime(header, sh.sendTime)
+	rtx.SetOriginal(p.Roomy, uint16(index))
+	var pic picture
+	pic.read(kind, p.Payload)
+	pic.renumber(kind, p.Payload, r)
+	sh.seal(w.conn, header, p.Roomy, w.rtx)
+	pic.renumber(kind, p.Payload, &run{}) // as it came
+	w.rtx++
+	sh.count.Repeated++
+	return true
+}

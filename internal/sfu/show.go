@@ -1,0 +1,111 @@
+package sfu
+
+import (
+	"time"
+
+	"parley/internal/media/cache"
+	"parley/internal/media/rtp"
+	"parley/internal/media/rtx"
+)
+
+const (
+	cachePackets = 512   // of one layer
+	cacheBytes   = 512e3 // of the highest; each lower one has a quarter
+)
+
+// video takes in a packet of a layer, or of its RTX, that proved right.
+func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) {
+	l := st.layer
+	if st.repair {
+		if index, payload = sh.recover(l, h, payload); payload == nil {
+			return
+		}
+	}
+	if !codec(h.Type) {
+		sh.count.Drops.Type++
+		return
+	}
+	v := l.video
+	if l.note(len(payload), h.Marker, sh.now) {
+		sh.planAll(v)
+		sh.runPlans()
+	}
+	if !v.open || v.waits {
+		sh.count.Drops.Muted++
+		return
+	}
+	var pic picture
+	pic.read(h.Type, payload)
+	if pic.key {
+		l.wantKey = false
+		if pic.size > 0 && pic.size != l.size {
+			l.size = pic.size
+			sh.planAll(v)
+			sh.runPlans()
+		}
+	}
+	if len(l.viewers) == 0 {
+		sh.count.Drops.Unwatched++
+		l.gaps.began = false
+		return
+	}
+	sh.missed(l, index)
+	h.SSRC = v.ssrc
+	p := sh.queue(v.conn.room, h)
+	p.layer, p.index, p.payload = l, index, payload
+	l.keep(index, p.header[:p.size], payload, sh.now)
+	p.kind, p.timestamp, p.picture = h.Type, h.Timestamp, pic
+}
+
+// keep keeps a packet for receivers that miss it.
+func (l *layer) keep(index uint64, header, payload []byte, now time.Duration) {
+	if l.cache == nil {
+		below := len(l.video.layers) - 1 - l.rank
+		l.cache = cache.New(cachePackets, cacheBytes>>(2*below))
+	}
+	l.cache.Put(index, header, payload, now)
+}
+
+// recover turns an RTX packet into the one it repeats (RFC 4588 4); payload is
+// nil for one that came already, and for padding.
+func (sh *shard) recover(l *layer, h *rtp.Header, payload []byte) (index uint64, original []byte) {
+	seq, original, ok := rtx.Split(payload)
+	if !ok || !codec(h.Type-1) || !l.stream.window.Started() {
+		return 0, nil
+	}
+	h.Sequence = seq
+	index = l.stream.window.Index(h.Sequence)
+	if !l.stream.window.Fresh(index) {
+		return 0, nil
+	}
+	l.stream.window.Accept(index)
+	h.Type--
+	h.SSRC = l.stream.ssrc
+	sh.count.Recovered++
+	return index, original
+}
+
+// show forwards a packet of video to one connection, if it sees that layer.
+func (sh *shard) show(c *conn, p *packet) {
+	w := c.view(p.layer.video)
+	if w == nil {
+		return
+	}
+	was := w.layer
+	index, r := w.next(p, sh.now)
+	if r == nil {
+		return
+	}
+	if w.layer != was {
+		sh.count.Switches++
+		if report, ok := w.sender(); ok {
+			sh.sendReport(c, report)
+		}
+	}
+	rtp.SetSequence(p.header[:], uint16(index))
+	rtp.SetTimestamp(p.header[:], p.timestamp+r.time)
+	p.picture.renumber(p.kind, p.payload, r)
+	sh.seal(c, p.header[:p.size], p.payload, index)
+	w.packets++
+	w.octets += uint32(len(p.payload))
+}

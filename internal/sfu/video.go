@@ -1,0 +1,255 @@
+package sfu
+
+import (
+	"slices"
+	"time"
+
+	"parley/internal/colibri"
+	"parley/internal/media/cache"
+	"parley/internal/media/rtcp"
+)
+
+const (
+	maxLayers = 4
+	// silence is how long a layer may send nothing while others of its video
+	// send so many pictures, before it counts as switched off.
+	silence    = 400 * time.Millisecond
+	maxSkipped = 6
+	// settle is how long a layer's rate is measured before it is believed.
+	settle  = 2 * time.Second
+	rateGap = 500 * time.Millisecond // between two measurements
+)
+
+// video is the camera or the screen of one connection: an endpoint. Receivers
+// get it as one stream on the SSRC of its lowest layer (media.md 5.4).
+type video struct {
+	conn     *conn
+	endpoint string
+	slot     int    // in the room's videos and every connection's views
+	ssrc     uint32 // of the lowest layer
+	repair   uint32 // of its RTX; 0 = none
+	layers   []*layer
+	open     bool // its owner may send it
+	waits    bool // an older connection has the same SSRC
+
+	last     time.Duration // newest packet of any layer
+	pictures int           // of all layers
+	height   int           // the greatest that anyone wants
+}
+
+// layer is one simulcast layer of a video.
+type layer struct {
+	video  *video
+	rank   int // 0 is the lowest
+	stream *stream
+	live   bool // packets come
+	since  time.Duration
+	last   time.Duration // newest packet
+	seen   int           // of the video's pictures, as of then
+	size   int           // of the picture's shorter side; 0 = not known yet
+
+	bytes    int // since measured
+	measured time.Duration
+	rate     int // bits per second
+
+	report   rtcp.Sender // the sender's last
+	reported bool
+
+	asked   time.Duration // when a key frame was last asked for
+	wantKey bool          // one is to be asked for
+
+	viewers []*view      // that get it or wait for its key frame
+	cache   *cache.Cache // nil before somebody saw it
+	gaps    gaps
+}
+
+// layersOf returns the layers' SSRCs, lowest first, each with that of its RTX
+// or 0: the SIM group in its order, or the first source of the first group.
+func layersOf(groups []colibri.SourceGroup) (all [][2]uint32) {
+	if len(groups) == 0 {
+		return nil
+	}
+	sources := groups[0].Sources[:1]
+	for _, g := range groups {
+		if g.Semantics == "SIM" {
+			sources = g.Sources
+			break
+		}
+	}
+	for _, s := range sources[:min(len(sources), maxLayers)] {
+		pair := [2]uint32{uint32(s)}
+		for _, g := range groups {
+			if g.Semantics == "FID" && g.Sources[0] == s && len(g.Sources) > 1 {
+				pair[1] = uint32(g.Sources[1])
+				break
+			}
+		}
+		all = append(all, pair)
+	}
+	return all
+}
+
+// newVideo makes the video of a connection from the groups it announced; nil
+// if there is none. The connection's streams must not move any more.
+func newVideo(c *conn, endpoint string, open bool) *video {
+	v := &video{conn: c, endpoint: endpoint, open: open, slot: -1}
+	for _, pair := range layersOf(c.client.Groups) {
+		st := c.stream(pair[0])
+		if st == nil || !st.video || st.layer != nil || st.repair {
+			continue // says two things of one SSRC
+		}
+		l := &layer{video: v, rank: len(v.layers), stream: st}
+		st.layer = l
+		if rtx := c.stream(pair[1]); rtx != nil && rtx.repair && rtx.layer == nil {
+			rtx.layer = l
+		}
+		if l.rank == 0 {
+			v.ssrc, v.repair = pair[0], pair[1]
+		}
+		v.layers = append(v.layers, l)
+	}
+	if len(v.layers) == 0 {
+		return nil
+	}
+	return v
+}
+
+// addVideo gives a video a slot in the room.
+func (sh *shard) addVideo(r *room, v *video) {
+	v.slot = slices.Index(r.videos, nil)
+	if v.slot < 0 {
+		v.slot = len(r.videos)
+		r.videos = append(r.videos, nil)
+	}
+	v.waits = r.findVideo(v.ssrc) != nil
+	r.videos[v.slot] = v
+	for _, c := range r.receivers {
+		sh.watch(c)
+	}
+}
+
+// dropVideo frees the slot of a video. Receivers remember how far its numbers
+// went.
+func (sh *shard) dropVideo(v *video) {
+	r := v.conn.room
+	for _, c := range r.conns {
+		c.unview(v)
+	}
+	r.videos[v.slot] = nil
+	next := r.findVideo(v.ssrc)
+	if next == nil || v.waits {
+		return
+	}
+	next.waits = false
+	for _, c := range r.conns {
+		if w := c.view(next); w != nil {
+			w.inherit()
+		}
+	}
+}
+
+// findVideo returns the video of an SSRC: of several the one that is seen.
+func (r *room) findVideo(ssrc uint32) (found *video) {
+	for _, v := range r.videos {
+		if v != nil && v.ssrc == ssrc && (found == nil || !v.waits) {
+			found = v
+		}
+	}
+	return found
+}
+
+// gate opens or closes a video. A closed one goes on with a key frame.
+func (sh *shard) gate(v *video, open bool) {
+	if v.open == open {
+		return
+	}
+	v.open = open
+	for _, c := range v.conn.room.receivers {
+		if w := c.view(v); w != nil {
+			w.stop()
+			sh.plan(c)
+		} else if c.defaulted {
+			sh.watch(c)
+		}
+	}
+}
+
+// note counts a packet of a layer, and tells whether the layer just began.
+func (l *layer) note(size int, marker bool, now time.Duration) (began bool) {
+	if !l.live {
+		l.live, l.since, l.measured, l.bytes, began = true, now, now, 0, true
+	}
+	if marker {
+		l.video.pictures++
+	}
+	l.last, l.video.last, l.seen = now, now, l.video.pictures
+	l.bytes += size
+	return began
+}
+
+// measure brings a video's rates up to date and tells whether a layer fell
+// silent. A sender that shows a still screen may send nothing at all: a layer
+// is off only while another one is not.
+func (v *video) measure(now time.Duration) (changed bool) {
+	for _, l := range v.layers {
+		if !l.live {
+			continue
+		}
+		if v.last-l.last > silence && v.pictures-l.seen > maxSkipped {
+			l.live, l.rate, changed = false, 0, true
+			continue
+		}
+		if span := now - l.measured; span >= rateGap {
+			rate := int(int64(l.bytes) * 8 * int64(time.Second) / int64(span))
+			if l.rate > 0 {
+				rate = (l.rate + rate) / 2
+			}
+			l.rate, l.bytes, l.measured = rate, 0, now
+		}
+	}
+	return changed
+}
+
+// tall returns what stands for the height of a layer's picture: the shorter
+// side, so that a telephone held upright is treated like one held sideways.
+func (l *layer) tall() int {
+	if l.size > 0 {
+		return l.size
+	}
+	nominal := [...][]int{{}, {180}, {180, 720}, {180, 360, 720}, {90, 180, 360, 720}}
+	return nominal[len(l.video.layers)][l.rank]
+}
+
+// cost returns the bits per second a layer takes; until it is measured, what
+// clients spend on one (media.md 5.3).
+func (l *layer) cost(now time.Duration) int {
+	nominal := [...][]int{{}, {500e3}, {100e3, 900e3}, {60e3, 110e3, 900e3}, {60e3, 110e3, 300e3, 900e3}}
+	guess := nominal[len(l.video.layers)][l.rank]
+	if now-l.since > settle {
+		guess /= 4 // a still screen moves again
+	}
+	return max(l.rate, guess)
+}
+
+// pick returns the highest layer for pictures of a height, or nil when none
+// sends: at least the lowest is shown to whoever wants any.
+func (v *video) pick(height int) (best *layer) {
+	if height <= 0 || !v.open || v.waits {
+		return nil
+	}
+	for _, l := range v.layers {
+		if l.live && (best == nil || l.fits(height)) {
+			best = l
+		}
+	}
+	return best
+}
+
+// fits tells whether a layer is not too high. A screen of two layers is shown
+// in full to whoever asks for 720 (media.md 5.4).
+func (l *layer) fits(height int) bool {
+	if len(l.video.layers) == 2 && l.rank == 1 && height >= 720 {
+		return true
+	}
+	return l.tall() <= height
+}

@@ -1,0 +1,161 @@
+package sfu
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"parley/internal/colibri"
+)
+
+// A receiver that never says what it wants to see, as Web A, gets a little of
+// the first few endpoints (media.md 10.3).
+const (
+	defaultAfter  = 3 * time.Second
+	defaultHeight = 360
+	defaultMost   = 4
+	maxHeight     = 1 << 14
+)
+
+// want notes what a connection's client wants to see. Clients repeat it every
+// few seconds.
+func (sh *shard) want(c *conn, w colibri.Wants) {
+	same := c.told && maps.Equal(c.wants.Endpoints, w.Endpoints) && c.wants.Default == w.Default &&
+		slices.Equal(c.wants.OnStage, w.OnStage)
+	c.wants, c.told = w, true
+	if !same {
+		sh.watch(c)
+	}
+}
+
+// watch brings a connection's views in line with what it wants.
+func (sh *shard) watch(c *conn) {
+	if c.place < 0 {
+		return // gets nothing
+	}
+	given := 0
+	if c.defaulted && !c.told {
+		for _, w := range c.views {
+			if w != nil && w.height > 0 && w.video.open {
+				given++
+			}
+		}
+	}
+	for _, v := range c.room.videos {
+		if v == nil {
+			continue
+		}
+		height := 0
+		switch w := c.view(v); {
+		case v.conn == c || v.conn.user == c.user && c.user != 0:
+		case c.told:
+			height = min(max(c.wants.Of(v.endpoint).Max, 0), maxHeight)
+		case !c.defaulted || !v.open:
+		case w != nil && w.height > 0:
+			height = w.height
+		case given < defaultMost:
+			height = defaultHeight
+			given++
+		}
+		sh.resize(c, v, height)
+	}
+	c.room.unheard = true
+	sh.plan(c)
+}
+
+// resize sets what a connection wants to see of a video.
+func (sh *shard) resize(c *conn, v *video, height int) {
+	w := c.view(v)
+	if w == nil {
+		if height == 0 {
+			return
+		}
+		w = c.open(v)
+	}
+	w.height = height
+	w.stage = c.told && slices.Contains(c.wants.OnStage, v.endpoint)
+}
+
+// byDefault lets a connection that says nothing have something. Those without
+// video of their own may not know what video is.
+func (sh *shard) byDefault(c *conn) {
+	if c.told || c.defaulted || c.place < 0 || len(c.client.Groups) == 0 || sh.now-c.readyAt < defaultAfter {
+		return
+	}
+	c.defaulted = true
+	sh.watch(c)
+}
+
+// tellSenders tells the senders of a room how high their pictures need to be,
+// where that changed (media.md 4.3).
+func (sh *shard) tellSenders(r *room) {
+	r.unheard = false
+	for _, v := range r.videos {
+		if v == nil {
+			continue
+		}
+		height := 0
+		for _, c := range r.receivers {
+			if w := c.view(v); w != nil {
+				height = max(height, w.height)
+			}
+		}
+		if v.height != height {
+			v.height = height
+			v.conn.session.ask(height)
+		}
+	}
+}
+
+// plan lets a connection's layers be chosen anew soon.
+func (sh *shard) plan(c *conn) {
+	if !c.planned {
+		c.planned = true
+		sh.planning = append(sh.planning, c)
+	}
+}
+
+// planAll lets all who watch a video have their layers chosen anew, soon.
+func (sh *shard) planAll(v *video) {
+	for _, c := range v.conn.room.receivers {
+		if w := c.view(v); w != nil && w.height > 0 {
+			sh.plan(c)
+		}
+	}
+}
+
+// runPlans chooses layers for whom plan was called.
+func (sh *shard) runPlans() {
+	for i, c := range sh.planning {
+		sh.planning[i] = nil
+		c.planned = false
+		if !c.removed {
+			sh.allocate(c)
+		}
+	}
+	sh.planning = sh.planning[:0]
+}
+
+// allocate chooses the layers that a connection gets.
+func (sh *shard) allocate(c *conn) {
+	for _, w := range c.views {
+		if w != nil {
+			sh.choose(w, w.video.pick(w.height))
+		}
+	}
+}
+
+// choose lets a view change to a layer, with the layer's next key frame, or
+// stop.
+func (sh *shard) choose(w *view, l *layer) {
+	if l == nil || w.layer != nil && !w.layer.live {
+		w.stop()
+	}
+	if l == w.target {
+		return
+	}
+	w.aim(l)
+	if l != nil && l != w.layer {
+		sh.askKey(l)
+	}
+}
