@@ -8,8 +8,9 @@ import pathlib
 import re
 import sys
 import time
+import urllib.request
 
-from client import Client, Library, Refused, patch
+from client import PATIENCE, Client, Library, Refused, patch
 
 LIBRARY = pathlib.Path(__file__).parent.parent / "node_modules/@prebuilt-tdlib/linux-x64-glibc/libtdjson.so"
 
@@ -25,6 +26,33 @@ def payload():
         "ssrc": 1234567, "ufrag": "abcd", "pwd": "0123456789abcdef01234567",
         "fingerprints": [{"hash": "sha-256", "setup": "passive", "fingerprint": ":".join(["AB"] * 32)}],
     })
+
+
+def subscribed(server, phone, code):
+    """Whether the server holds a person's subscription to the only call they
+    may see: TDLib shows it before it has asked."""
+    base = server["http"] + "/api/"
+    with urllib.request.urlopen(urllib.request.Request(base + "token", method="POST"), timeout=10) as answer:
+        token = json.loads(answer.read())["token"]
+
+    def call(method, **params):
+        request = urllib.request.Request(base + method, json.dumps(params).encode(), {"Authorization": "Bearer " + token})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    sent = call("auth.sendCode", phone_number=phone, api_id=1, api_hash="x", settings={})
+    call("auth.signIn", phone_number=phone, phone_code_hash=sent["phone_code_hash"], phone_code=code)
+    dialogs = call("messages.getDialogs", offset_date=0, offset_id=0, offset_peer={"_": "inputPeerEmpty"}, limit=10, hash=0)
+    channel = next(c for c in dialogs["chats"] if c["_"] == "channel")
+    full = call("channels.getFullChannel", channel={
+        "_": "inputChannel", "channel_id": channel["id"], "access_hash": channel["access_hash"],
+    })
+    for _ in range(PATIENCE * 4):
+        held = call("phone.getGroupCall", call=full["full_chat"]["call"], limit=1)["call"]
+        if held.get("schedule_start_subscribed"):
+            return True
+        time.sleep(0.25)
+    return False
 
 
 def schedule(owner, member, chat):
@@ -106,6 +134,7 @@ def main(file, directory, *people):
     member.told("the chat", "updateNewChat", lambda u: u["chat"]["id"] == chat)
 
     call, theirs = schedule(owner, member, chat)
+    check(subscribed(server, *phones[1]), "the server holds no subscription")
     start(owner, member, chat, call, theirs)
     take_part(owner, member, call, theirs)
     end(owner, member, chat, call, theirs)
