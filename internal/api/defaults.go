@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"parley/internal/message"
 	"parley/internal/rpc"
 	"parley/internal/tg"
 )
@@ -137,7 +138,7 @@ func (a *API) getPeerStories(_ context.Context, c rpc.Caller, r *tg.StoriesGetPe
 	if err != nil {
 		return nil, err
 	}
-	return &tg.StoriesPeerStories{Stories: tg.PeerStories{Peer: tgPeer(p)}}, nil
+	return &tg.StoriesPeerStories{Stories: tg.PeerStories{Peer: message.Peer(p)}}, nil
 }
 
 func noChats() tg.MessagesChatsClass { return &tg.MessagesChats{} }

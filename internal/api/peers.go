@@ -87,14 +87,3 @@ func (a *API) callOf(in tg.InputGroupCallClass) (call.ID, error) {
 	}
 	return 0, errCallInvalid
 }
-
-// tgPeer returns a peer as the API names it.
-func tgPeer(id peer.ID) tg.PeerClass {
-	switch id.Kind {
-	case peer.Chat:
-		return &tg.PeerChat{ChatID: id.ID}
-	case peer.Channel:
-		return &tg.PeerChannel{ChannelID: id.ID}
-	}
-	return &tg.PeerUser{UserID: id.ID}
-}

@@ -5,6 +5,7 @@ import (
 
 	"parley/internal/call"
 	"parley/internal/calls"
+	"parley/internal/message"
 	"parley/internal/peer"
 	"parley/internal/rpc"
 	"parley/internal/tg"
@@ -185,7 +186,7 @@ func (a *API) getGroupCallJoinAs(ctx context.Context, c rpc.Caller, r *tg.PhoneG
 	var users []int64
 	var chats []peer.ID
 	for _, id := range ids {
-		res.Peers = append(res.Peers, tgPeer(id))
+		res.Peers = append(res.Peers, message.Peer(id))
 		if id.Kind == peer.User {
 			users = append(users, id.ID)
 		} else {

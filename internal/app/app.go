@@ -21,6 +21,7 @@ import (
 	"parley/internal/peer"
 	"parley/internal/sfu"
 	"parley/internal/store"
+	"parley/internal/tg"
 	"parley/internal/updates"
 	"parley/internal/web"
 )
@@ -138,7 +139,7 @@ func (a *App) openFront(hasher peer.Hasher) (err error) {
 	})
 	mux := http.NewServeMux()
 	a.mtproto, err = mtproto.New(mtproto.Config{
-		RSA: a.secrets.rsa, Secret: a.secrets.mtproxy, Keys: a.db, Handler: methods, HTTP: mux, Log: a.log,
+		RSA: a.secrets.rsa, Secret: a.secrets.mtproxy, Keys: a.db, Handler: methods, MinLayer: tg.MinLayer, HTTP: mux, Log: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("open the front: %w", err)
