@@ -17,7 +17,7 @@ const (
 	mantissaLen = 18
 	maxSources  = 255
 	ccSize      = 16
-	maxStatuses = 1 << 13 // of one feedback; more are not looked at
+	maxStatuses = 1 << 11 // of one feedback; more are not looked at
 )
 
 // Source returns the SSRC of who sent a report or feedback.
