@@ -37,6 +37,7 @@ type cameraLayer struct {
 	picture   uint16
 	tl0       uint8
 	sent      map[uint16]*rtp.Packet
+	filling   int // bytes in each packet
 }
 
 const (
@@ -64,7 +65,7 @@ func film(c *client, heights ...int) *camera {
 		n := uint32(i)
 		k.layers = append(k.layers, &cameraLayer{
 			ssrc: c.ssrc + 1 + 2*n, rtx: c.ssrc + 2 + 2*n, height: h, seq: uint16(65000 + 100*i), offset: n * 0x51234567,
-			picture: uint16(0x7ff0 + i*77), tl0: uint8(i * 31), sent: map[uint16]*rtp.Packet{},
+			picture: uint16(0x7ff0 + i*77), tl0: uint8(i * 31), filling: 40, sent: map[uint16]*rtp.Packet{},
 		})
 	}
 	go k.listen()
@@ -150,7 +151,7 @@ func vp8Payload(l *cameraLayer, start, key bool) []byte {
 		binary.LittleEndian.PutUint16(frame[6:], uint16(l.height*16/9))
 		binary.LittleEndian.PutUint16(frame[8:], uint16(l.height))
 	}
-	return append(append(b, frame...), make([]byte, 40)...)
+	return append(append(b, frame...), make([]byte, l.filling)...)
 }
 
 // send sends a packet with the extensions engines send; its last byte is the
@@ -247,6 +248,16 @@ func (s *screen) see() *rtp.Packet {
 			}
 		case <-limit:
 			s.c.t.Fatalf("conn %d sees nothing of %d", s.c.conn, s.ssrc)
+		}
+	}
+}
+
+// drain takes what has come.
+func (s *screen) drain() {
+	s.c.t.Helper()
+	for len(s.c.rtp) > 0 {
+		if p := <-s.c.rtp; p.SSRC == s.ssrc {
+			s.check(p)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ import (
 
 	"parley/internal/calls"
 	"parley/internal/colibri"
+	ours "parley/internal/media/rtcp"
 )
 
 const patience = 10 * time.Second
@@ -46,6 +48,9 @@ type client struct {
 
 	socket  atomic.Pointer[net.UDPConn]
 	remote  netip.AddrPort
+	padding atomic.Int64 // packets of nothing else
+	silent  bool         // reports nothing of what came
+	limit   atomic.Int64 // bits per second that reach the client; 0 = all
 	records *packetio.Buffer
 	dtls    *dtls.Conn
 	in, out *srtp.Context
@@ -81,6 +86,7 @@ type options struct {
 	groups     string // of sources, JSON
 	endpoint   string
 	unseen     bool // its video is not forwarded
+	silent     bool
 }
 
 // join announces a client to the server; connect makes its media.
@@ -91,7 +97,7 @@ func join(t *testing.T, s *Server, o options) *client {
 		t.Fatal(err)
 	}
 	c := &client{
-		t: t, server: s, call: max(o.call, 1), conn: o.conn, ssrc: o.ssrc, ufrag: "Jpbd" + strconv.FormatInt(o.conn, 10), pwd: "Fus4hRjMrpP46HRkXRz+RPdL",
+		silent: o.silent, t: t, server: s, call: max(o.call, 1), conn: o.conn, ssrc: o.ssrc, ufrag: "Jpbd" + strconv.FormatInt(o.conn, 10), pwd: "Fus4hRjMrpP46HRkXRz+RPdL",
 		cert: cert, records: packetio.NewBuffer(), rtp: make(chan *rtp.Packet, 4096), rtcp: make(chan []rtcp.Packet, 256),
 		raw: make(chan []byte, 4096), checks: make(chan struct{}, 64), seq: 1000,
 	}
@@ -145,24 +151,51 @@ func (c *client) bind() {
 
 // read sorts what comes.
 func (c *client) read(socket *net.UDPConn) {
+	type delayed struct {
+		packet []byte
+		at     time.Time
+	}
+	queue := make(chan delayed, 1<<14)
+	defer close(queue)
+	go func() {
+		for d := range queue {
+			if wait := time.Until(d.at); wait > 0 {
+				<-time.After(wait)
+			}
+			c.sort(d.packet)
+		}
+	}()
 	b := make([]byte, 4096)
-	for {
+	for busy := time.Now(); ; {
 		n, err := socket.Read(b)
 		if err != nil {
 			return
 		}
-		p := slices.Clone(b[:n])
-		switch {
-		case p[0] < 4:
-			select {
-			case c.checks <- struct{}{}:
-			default:
+		if limit := c.limit.Load(); limit > 0 {
+			if now := time.Now(); busy.Before(now) {
+				busy = now
 			}
-		case p[0] < 64:
-			_, _ = c.records.Write(p)
-		default:
-			c.raw <- p
+			if time.Until(busy) > 300*time.Millisecond {
+				continue // the queue is full
+			}
+			busy = busy.Add(time.Duration(int64(n+28) * 8 * int64(time.Second) / limit))
 		}
+		queue <- delayed{slices.Clone(b[:n]), busy}
+	}
+}
+
+// sort hands a packet to whom it is for.
+func (c *client) sort(p []byte) {
+	switch {
+	case p[0] < 4:
+		select {
+		case c.checks <- struct{}{}:
+		default:
+		}
+	case p[0] < 64:
+		_, _ = c.records.Write(p)
+	default:
+		c.raw <- p
 	}
 }
 
@@ -277,10 +310,17 @@ func (c *client) keys(active bool) error {
 
 // open decrypts what comes; a packet that does not open is a fault.
 func (c *client) open() {
+	var arrivals ours.Arrivals
+	began, report := time.Now(), time.NewTicker(50*time.Millisecond)
+	defer report.Stop()
 	for {
 		select {
 		case <-c.t.Context().Done():
 			return
+		case <-report.C:
+			for arrivals.Pending() > 0 && !c.silent {
+				c.protect(arrivals.Append(nil, c.ssrc, c.ssrc))
+			}
 		case b := <-c.raw:
 			if b[1] >= 192 && b[1] <= 223 {
 				plain, err := c.in.DecryptRTCP(nil, b, nil)
@@ -303,6 +343,13 @@ func (c *client) open() {
 			p := new(rtp.Packet)
 			if err := p.Unmarshal(plain); err != nil {
 				c.t.Errorf("conn %d: rtp: %v", c.conn, err)
+			}
+			if number := p.GetExtension(3); number != nil {
+				arrivals.Note(binary.BigEndian.Uint16(number), time.Since(began))
+			}
+			if len(p.Payload) == 0 {
+				c.padding.Add(1)
+				continue
 			}
 			c.rtp <- p
 		}
@@ -342,6 +389,19 @@ func (c *client) seal(b []byte) []byte {
 	}
 	c.write(b)
 	return b
+}
+
+// protect sends an RTCP packet.
+func (c *client) protect(b []byte) {
+	c.t.Helper()
+	c.sealing.Lock()
+	defer c.sealing.Unlock()
+	b, err := c.out.EncryptRTCP(nil, b, nil)
+	if err != nil {
+		c.t.Error(err)
+		return
+	}
+	c.write(b)
 }
 
 // hears waits for a packet of a source with a payload; others are skipped.

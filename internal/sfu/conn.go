@@ -61,6 +61,7 @@ type conn struct {
 	planned   bool          // in the shard's list of conns to plan for
 	served    uint64        // the last batch it got
 	transport uint16        // number of the next packet to it
+	path      *path         // nil before it wanted video
 }
 
 // stream is one SSRC a client sends.

@@ -30,10 +30,15 @@ func (sh *shard) rtcp(c *conn, b []byte, from netip.AddrPort) {
 			if report, ok := p.Sender(); ok {
 				sh.senderReport(c, report)
 			}
+			sh.reports(c, p)
+		case rtcp.TypeReceiver:
+			sh.reports(c, p)
 		case rtcp.TypePayload:
 			sh.payloadFeedback(c, p)
 		case rtcp.TypeTransport:
-			if missing, ok := p.Missing(); ok {
+			if f, ok := p.Feedback(); ok {
+				sh.fed(c, f)
+			} else if missing, ok := p.Missing(); ok {
 				if w := c.viewOf(p); w != nil {
 					sh.resend(w, missing)
 				}
@@ -65,6 +70,9 @@ func (c *conn) viewBy(ssrc uint32) *view {
 func (sh *shard) payloadFeedback(c *conn, p rtcp.Packet) {
 	if ssrc, ok := p.PLI(); ok {
 		sh.refresh(c.viewBy(ssrc))
+	}
+	if rate, ok := p.REMB(); ok {
+		sh.remb(c, rate)
 	}
 	for i := range maxRefresh {
 		ssrc, _, ok := p.FIR(i)

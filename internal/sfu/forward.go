@@ -94,6 +94,7 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 		s.spoke = now
 		sh.events.spoke(r.call, s.conn.id, sh.start.Add(sh.now))
 	}
+	h.Padded = false
 	p := sh.queue(r, h)
 	p.source, p.index, p.payload = s, index, payload
 	r.sounds = true
@@ -177,22 +178,31 @@ func (sh *shard) fan(c *conn, packets []packet) {
 			continue
 		}
 		rtp.SetSequence(p.header[:], uint16(index))
-		sh.seal(c, p.header[:p.size], p.payload, index)
+		size := sh.seal(c, p.header[:p.size], p.payload, index)
+		if c.path != nil {
+			c.path.sound += size + lowerLayers
+		}
 	}
 }
 
-// seal numbers a packet for the way to its receiver, protects and queues it.
-func (sh *shard) seal(c *conn, header, payload []byte, index uint64) {
+// seal numbers a packet for the way to its receiver, protects and queues it,
+// and returns its size.
+func (sh *shard) seal(c *conn, header, payload []byte, index uint64) int {
 	rtp.SetTransport(header, c.transport)
 	space := sh.socket.Space(len(header) + len(payload) + srtp.Overhead)
 	n, err := c.out.SealRTP(space, header, payload, index)
 	if err != nil {
 		sh.count.SealErrors++
-		return
+		return 0
+	}
+	if c.path != nil {
+		c.path.sent(c.transport, n, sh.now)
 	}
 	c.transport++
 	sh.socket.Send(n, c.addr)
 	sh.count.Forwarded++
+	sh.count.BytesOut += uint64(n)
+	return n
 }
 
 // reception is what receiver reports are made of (RFC 3550 A.3, A.8).

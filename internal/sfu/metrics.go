@@ -8,6 +8,7 @@ type Metrics struct {
 
 	PacketsIn, BytesIn uint64 // RTP that proved right
 	Forwarded          uint64 // packets sealed for receivers
+	BytesOut           uint64 // of them
 	Stun, RTCPIn       uint64
 	RTCPOut            uint64
 	Joins, Gone        uint64
@@ -23,6 +24,7 @@ type Metrics struct {
 	NacksIn   uint64 // packets that receivers asked for
 	NacksLost uint64 // of them, that were not there any more
 	Repeated  uint64 // sent again
+	Padding   uint64 // packets that only ask for the room there is
 
 	Drops Drops
 	Sent  udp.Sent

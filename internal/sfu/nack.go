@@ -125,6 +125,17 @@ func (sh *shard) askMissing() {
 	sh.gapped = kept
 }
 
+// answer sends the packet with a number that the receiver names once more.
+func (sh *shard) answer(w *view, seq uint16) (size int) {
+	p := w.conn.path
+	if w.video.repair == 0 || !w.began || !p.mayRepeat(sh.now) {
+		return 0
+	}
+	size = sh.repeat(w, w.extend(seq))
+	p.credit -= size
+	return size
+}
+
 // resend answers a receiver that misses packets of a view.
 func (sh *shard) resend(w *view, missing rtcp.Missing) {
 	for range maxAnswers {
@@ -133,21 +144,24 @@ func (sh *shard) resend(w *view, missing rtcp.Missing) {
 			return
 		}
 		sh.count.NacksIn++
-		if w.video.repair == 0 || !w.began || !sh.repeat(w, w.extend(seq)) {
+		if sh.answer(w, seq) > 0 {
+			sh.count.Repeated++
+		} else {
 			sh.count.NacksLost++
 		}
 	}
 }
 
-// repeat sends a packet of a view once more, as RTX (RFC 4588 4).
-func (sh *shard) repeat(w *view, index uint64) bool {
+// repeat sends a packet of a view once more, as RTX (RFC 4588 4), and returns
+// its size; 0 when it is not there any more.
+func (sh *shard) repeat(w *view, index uint64) (size int) {
 	r := w.find(index)
 	if r == nil || r.layer.cache == nil {
-		return false
+		return 0
 	}
 	p, ok := r.layer.cache.Get(index + r.base)
 	if !ok {
-		return false
+		return 0
 	}
 	kind := rtp.Type(p.Header)
 	header := sh.header[:copy(sh.header[:], p.Header)]
@@ -159,9 +173,8 @@ func (sh *shard) repeat(w *view, index uint64) bool {
 	var pic picture
 	pic.read(kind, p.Payload)
 	pic.renumber(kind, p.Payload, r)
-	sh.seal(w.conn, header, p.Roomy, w.rtx)
+	size = sh.seal(w.conn, header, p.Roomy, w.rtx)
 	pic.renumber(kind, p.Payload, &run{}) // as it came
 	w.rtx++
-	sh.count.Repeated++
-	return true
+	return size
 }

@@ -31,16 +31,11 @@ func gets[P rtcp.Packet](c *client, f func(P) bool) P {
 
 func (c *client) tell(p ...rtcp.Packet) {
 	c.t.Helper()
-	c.sealing.Lock()
-	defer c.sealing.Unlock()
 	b, err := rtcp.Marshal(p)
-	if err == nil {
-		b, err = c.out.EncryptRTCP(nil, b, nil)
-	}
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.write(b)
+	c.protect(b)
 }
 
 func TestReports(t *testing.T) {

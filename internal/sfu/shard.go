@@ -49,6 +49,8 @@ type shard struct {
 	batch     uint64               // number of the batch being forwarded
 	sendTime  uint32               // of now, as packets tell it
 	gapped    []*layer             // layers that miss packets
+	probing   []*conn              // that padding is sent to
+	probeDue  time.Duration        // when to send some
 	gapDue    time.Duration        // when to ask for some
 	header    [rtp.EgressSize]byte // scratch: arguments of an interface would escape
 	slots     []*udp.Datagram
@@ -68,7 +70,7 @@ func newShard(s *Server) *shard {
 	sh := &shard{
 		server: s, socket: s.socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
-		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, done: make(chan struct{}),
+		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, done: make(chan struct{}),
 	}
 	for range udp.MaxBatch {
 		sh.slots = append(sh.slots, new(udp.Datagram))
@@ -134,6 +136,7 @@ func (sh *shard) run() {
 			sh.receive(d)
 		}
 		sh.forward() // before anything else uses the slots
+		sh.runPlans()
 		rearm = err != nil
 		if sh.active() && sh.now >= sh.next() {
 			sh.timers()
@@ -172,7 +175,7 @@ func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0
 
 // next returns when the next timed job is due.
 func (sh *shard) next() time.Duration {
-	at := min(sh.due, sh.gapDue)
+	at := min(sh.due, sh.gapDue, sh.probeDue)
 	for _, p := range sh.players {
 		at = min(at, p.next)
 	}
@@ -194,6 +197,7 @@ func (sh *shard) timers() {
 	}
 	sh.forward()
 	sh.askMissing()
+	sh.sendProbes()
 	if sh.now < sh.due {
 		return
 	}
@@ -224,6 +228,7 @@ func (sh *shard) everySecond(c *conn) {
 	default:
 		sh.report(c)
 		sh.byDefault(c)
+		sh.plan(c)
 	}
 }
 
@@ -237,6 +242,9 @@ func (sh *shard) lookAfter(r *room) {
 			sh.planAll(v)
 		}
 		sh.askKeys(v)
+	}
+	if len(r.videos) > 0 {
+		sh.tend(r)
 	}
 	if r.unheard {
 		sh.tellSenders(r)

@@ -183,7 +183,7 @@ func (l *layer) note(size int, marker bool, now time.Duration) (began bool) {
 		l.video.pictures++
 	}
 	l.last, l.video.last, l.seen = now, now, l.video.pictures
-	l.bytes += size
+	l.bytes += size + packetCost
 	return began
 }
 
@@ -243,6 +243,16 @@ func (v *video) pick(height int) (best *layer) {
 		}
 	}
 	return best
+}
+
+// lowest returns the lowest layer that sends.
+func (v *video) lowest() *layer {
+	for _, l := range v.layers {
+		if l.live {
+			return l
+		}
+	}
+	return nil
 }
 
 // fits tells whether a layer is not too high. A screen of two layers is shown

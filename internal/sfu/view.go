@@ -19,8 +19,10 @@ type view struct {
 	conn  *conn
 	video *video
 
-	height int  // wanted at most; 0 = not wanted
-	stage  bool // of those that matter most
+	height int    // wanted at most; 0 = not wanted
+	stage  bool   // of those that matter most
+	ideal  *layer // that it would get if there were room; as of the last plan
+	chosen *layer // by the plan being made
 	target *layer
 	layer  *layer // forwarded now; differs from target until a key frame comes
 
@@ -38,6 +40,8 @@ type view struct {
 	rtx  uint64       // index of the next RTX packet
 
 	packets, octets uint32
+	reported        uint32 // highest number the receiver told of
+	padded          uint64 // packets that served as padding
 }
 
 // run is a part of a view that came from one layer: what is added to the

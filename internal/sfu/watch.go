@@ -71,6 +71,9 @@ func (sh *shard) resize(c *conn, v *video, height int) {
 			return
 		}
 		w = c.open(v)
+		if c.path == nil {
+			c.path = sh.newPath()
+		}
 	}
 	w.height = height
 	w.stage = c.told && slices.Contains(c.wants.OnStage, v.endpoint)
@@ -134,28 +137,4 @@ func (sh *shard) runPlans() {
 		}
 	}
 	sh.planning = sh.planning[:0]
-}
-
-// allocate chooses the layers that a connection gets.
-func (sh *shard) allocate(c *conn) {
-	for _, w := range c.views {
-		if w != nil {
-			sh.choose(w, w.video.pick(w.height))
-		}
-	}
-}
-
-// choose lets a view change to a layer, with the layer's next key frame, or
-// stop.
-func (sh *shard) choose(w *view, l *layer) {
-	if l == nil || w.layer != nil && !w.layer.live {
-		w.stop()
-	}
-	if l == w.target {
-		return
-	}
-	w.aim(l)
-	if l != nil && l != w.layer {
-		sh.askKey(l)
-	}
 }

@@ -155,6 +155,9 @@ func (h *Header) Payload(b []byte) ([]byte, bool) {
 // receiver's own and to be set.
 func (h *Header) Write(b []byte) int {
 	b[0] = 2<<6 | extensionBit
+	if h.Padded {
+		b[0] |= paddingBit
+	}
 	b[1] = h.Type
 	if h.Marker {
 		b[1] |= 0x80

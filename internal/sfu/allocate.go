@@ -1,0 +1,108 @@
+package sfu
+
+import "time"
+
+const (
+	upAfter    = 3 * time.Second // since a receiver got less for lack of room
+	upFactor   = 6               // fifths of a higher layer's rate that have to be there
+	breakAt    = 3               // halves of the room from which on a layer is broken off
+	wantMore   = 5               // quarters of what is wanted: what probes look for
+	firstLeast = 2               // part of its rate that the first video needs
+)
+
+// allocate chooses the layers that a connection gets: those on stage as high
+// as there is room, then all others at their lowest, then those higher
+// (media.md 7.2).
+func (sh *shard) allocate(c *conn) {
+	p := c.path
+	if p == nil {
+		return
+	}
+	room := p.budget(sh.now)
+	left, want, first := room, 0, true
+	for _, stage := range [...]bool{true, false} {
+		for _, w := range c.views {
+			if w == nil || w.stage != stage {
+				continue
+			}
+			w.chosen = nil
+			w.ideal = w.video.pick(w.height)
+			if w.ideal == nil {
+				continue
+			}
+			want += w.ideal.cost(sh.now)
+			low := w.video.lowest()
+			if cost := low.cost(sh.now); cost <= left || first && cost <= firstLeast*left {
+				w.chosen = low
+				left -= cost
+			}
+			for first = false; stage && sh.raise(w, &left); {
+			}
+		}
+	}
+	for again := true; again; {
+		again = false
+		for _, w := range c.views {
+			if w != nil && !w.stage && sh.raise(w, &left) {
+				again = true
+			}
+		}
+	}
+	p.planned, p.limited, p.used = room-left, false, p.rate(sh.now)
+	for _, w := range c.views {
+		if w != nil {
+			sh.choose(w, room)
+		}
+	}
+	p.estimate.Want(int64(want+p.soundRate) * wantMore / 4)
+}
+
+// raise gives a view the next higher layer if there is room for it.
+func (sh *shard) raise(w *view, left *int) bool {
+	if w.chosen == nil || w.chosen.rank >= w.ideal.rank {
+		return false
+	}
+	var next *layer
+	for _, l := range w.video.layers[w.chosen.rank+1:] {
+		if l.live {
+			next = l
+			break
+		}
+	}
+	need := next.cost(sh.now)
+	more := need - w.chosen.cost(sh.now)
+	if w.target == nil || next.rank > w.target.rank {
+		if p := w.conn.path; p.fell != 0 && sh.now-p.fell < upAfter {
+			return false
+		}
+		more += need * (upFactor - 5) / 5
+	}
+	if more > *left {
+		return false
+	}
+	*left -= need - w.chosen.cost(sh.now)
+	w.chosen = next
+	return true
+}
+
+// choose lets a view change to the layer chosen for it, with the layer's next
+// key frame, or stop. What is far beyond the room stops at once.
+func (sh *shard) choose(w *view, room int) {
+	l, p := w.chosen, w.conn.path
+	if w.ideal != nil && (l == nil || l.rank < w.ideal.rank) {
+		p.limited = true
+		if w.target != nil && w.target.live && (l == nil || l.rank < w.target.rank) && w.ideal.rank >= w.target.rank {
+			p.fell = sh.now
+		}
+	}
+	if l == nil || w.layer != nil && (!w.layer.live || w.layer != l && 2*w.layer.cost(sh.now) > breakAt*room) {
+		w.stop()
+	}
+	if l == w.target {
+		return
+	}
+	w.aim(l)
+	if l != nil && l != w.layer {
+		sh.askKey(l)
+	}
+}

@@ -1,0 +1,231 @@
+package sfu
+
+import (
+	"math"
+	"time"
+
+	"parley/internal/media/bwe"
+	"parley/internal/media/rtcp"
+	"parley/internal/media/rtp"
+)
+
+// Bounds of an estimate, in bits per second.
+const (
+	startRate = 1200e3 // enough for one full picture
+	leastRate = 50e3
+	mostRate  = 50e6
+
+	// unfedAfter is when a receiver that reports nothing at all counts as one
+	// that has room for everything.
+	unfedAfter = 2 * time.Second
+	unlimited  = math.MaxInt32
+
+	lowerLayers = 28 // bytes of IPv4 and UDP before a packet
+	packetCost  = rtp.EgressSize + lowerLayers + 16
+
+	repairShare = 4                      // a quarter of the estimate may be sent again
+	repairBurst = 250 * time.Millisecond // of it at once
+	repairLeast = 16 << 10               // bytes
+
+	probeLimit = 500 * time.Millisecond
+	padSize    = 255 // the most that a packet says of its padding
+	padAmong   = 16  // newest packets of a view, that serve as padding
+)
+
+// path is what is known of the way to a receiver of video.
+type path struct {
+	estimate *bwe.Estimator
+	since    time.Duration
+	fed      bool          // the receiver reports
+	planned  int           // bits per second, for what it gets
+	limited  bool          // it gets less than it wants
+	used     int           // the estimate as of the plan
+	fell     time.Duration // when it got less for the last time
+
+	sound     int // bytes since soundAt
+	soundAt   time.Duration
+	soundRate int // bits per second
+
+	credit   int // bytes that may be sent again
+	creditAt time.Duration
+
+	probe   bwe.Probe
+	left    int // bytes of it
+	next    time.Duration
+	until   time.Duration
+	queued  bool   // in the shard's list
+	padding uint64 // index of the next packet that is only padding
+}
+
+// newPath begins to watch the way to a connection.
+func (sh *shard) newPath() *path {
+	return &path{
+		estimate: bwe.New(bwe.Config{Start: startRate, Min: leastRate, Max: mostRate}),
+		since:    sh.now, soundAt: sh.now, creditAt: sh.now, credit: repairLeast,
+	}
+}
+
+// rate returns what the receiver has room for, in bits per second.
+func (p *path) rate(now time.Duration) int {
+	if !p.fed && now-p.since > unfedAfter {
+		return unlimited
+	}
+	return int(p.estimate.Rate())
+}
+
+// budget returns what is left for video.
+func (p *path) budget(now time.Duration) int { return max(p.rate(now)-p.soundRate, 0) }
+
+// sent notes a packet on its way.
+func (p *path) sent(number uint16, size int, now time.Duration) {
+	size += lowerLayers
+	p.estimate.Sent(number, size, p.probe.ID, now)
+	if p.probe.ID == 0 {
+		return
+	}
+	if p.left -= size; p.left <= 0 {
+		p.probe.ID = 0
+	}
+}
+
+// measure brings the rate of sound up to date.
+func (p *path) measure(now time.Duration) {
+	if span := now - p.soundAt; span >= time.Second {
+		p.soundRate = int(int64(p.sound) * 8 * int64(time.Second) / int64(span))
+		p.sound, p.soundAt = 0, now
+	}
+}
+
+// mayRepeat tells whether something may be sent once more.
+func (p *path) mayRepeat(now time.Duration) bool {
+	rate := int64(p.rate(now)) / 8 / repairShare
+	most := max(rate*int64(repairBurst)/int64(time.Second), repairLeast)
+	passed := min(now-p.creditAt, time.Second)
+	p.credit = int(min(int64(p.credit)+rate*int64(passed)/int64(time.Second), most))
+	p.creditAt = now
+	return p.credit > 0
+}
+
+// fed takes in what a receiver says of the packets it got.
+func (sh *shard) fed(c *conn, f rtcp.Feedback) {
+	p := c.path
+	if p == nil {
+		return
+	}
+	p.fed = true
+	p.estimate.Begin(f.Reference, sh.now)
+	for a, ok := f.Next(); ok; a, ok = f.Next() {
+		p.estimate.Arrived(a.Sequence, a.Received, a.Delta)
+	}
+	p.estimate.End()
+	sh.replan(c)
+}
+
+// remb takes in a receiver's own estimate.
+func (sh *shard) remb(c *conn, rate uint64) {
+	if p := c.path; p != nil {
+		p.fed = true
+		p.estimate.REMB(int64(min(rate, mostRate)), sh.now)
+		sh.replan(c)
+	}
+}
+
+// reports takes in what a receiver lost; it counts where there is nothing better.
+func (sh *shard) reports(c *conn, p rtcp.Packet) {
+	if c.path == nil {
+		return
+	}
+	for i := 0; ; i++ {
+		r, ok := p.Reports(i)
+		if !ok {
+			return
+		}
+		w := c.viewBy(r.SSRC)
+		if w == nil {
+			continue
+		}
+		if packets := r.Highest - w.reported; w.reported != 0 && packets < 1<<15 {
+			c.path.estimate.Report(r.Fraction, int(packets), 0, sh.now)
+		}
+		w.reported = r.Highest
+	}
+}
+
+// replan chooses layers anew where the estimate says so: at once when it fell
+// below what is sent, and when it rose for somebody who wants more.
+func (sh *shard) replan(c *conn) {
+	p := c.path
+	rate := p.rate(sh.now)
+	if rate < p.planned+p.soundRate && rate < p.used || p.limited && rate > p.used+p.used/20 {
+		sh.plan(c)
+	}
+}
+
+// tend does what the ways to a room's receivers need.
+func (sh *shard) tend(r *room) {
+	for _, c := range r.receivers {
+		p := c.path
+		if p == nil {
+			continue
+		}
+		p.measure(sh.now)
+		if probe, due := p.estimate.Tick(sh.now); due && p.fed {
+			p.probe, p.left, p.next, p.until = probe, probe.Bytes, sh.now, sh.now+probeLimit
+			if !p.queued {
+				p.queued = true
+				sh.probing = append(sh.probing, c)
+			}
+			sh.probeDue = min(sh.probeDue, sh.now)
+		}
+		sh.replan(c)
+	}
+}
+
+// sendProbes sends the packets of probes that are due.
+func (sh *shard) sendProbes() {
+	if sh.now < sh.probeDue {
+		return
+	}
+	sh.probeDue = never
+	kept := sh.probing[:0]
+	for _, c := range sh.probing {
+		p := c.path
+		for p.probe.ID != 0 && p.next <= sh.now && !c.removed {
+			size := sh.pad(c)
+			p.next += time.Duration(int64(size+lowerLayers) * 8 * int64(time.Second) / max(p.probe.Rate, 1))
+		}
+		if p.probe.ID == 0 || c.removed || sh.now > p.until {
+			p.probe.ID, p.queued = 0, false
+			continue
+		}
+		sh.probeDue = min(sh.probeDue, p.next)
+		kept = append(kept, c)
+	}
+	clear(sh.probing[len(kept):])
+	sh.probing = kept
+}
+
+// pad sends a connection something that it does not need, and returns its
+// size: a packet it has got already, or nothing but padding on the server's
+// own SSRC (media.md 7.2).
+func (sh *shard) pad(c *conn) int {
+	sh.count.Padding++
+	for _, w := range c.views {
+		if w == nil || w.layer == nil || w.video.repair == 0 {
+			continue
+		}
+		w.padded++
+		if size := sh.repeat(w, w.last-w.padded%padAmong); size > 0 {
+			return size
+		}
+	}
+	p := c.path
+	h := rtp.Header{SSRC: c.ssrc, Type: typeVP8, Sequence: uint16(p.padding), Padded: true}
+	size := h.Write(sh.header[:])
+	rtp.SetSendTime(sh.header[:], sh.sendTime)
+	body := sh.scratch[:padSize]
+	clear(body)
+	body[padSize-1] = padSize
+	p.padding++
+	return sh.seal(c, sh.header[:size], body, p.padding-1)
+}
