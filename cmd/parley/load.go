@@ -97,8 +97,10 @@ func (l loadCmd) run(ctx context.Context) error {
 	if err := load.Run(ctx, cfg); err != nil {
 		return err
 	}
-	if !l.JSON {
-		fmt.Print(load.Summary(windows))
+	out := os.Stdout
+	if l.JSON {
+		out = os.Stderr
 	}
-	return nil
+	_, err = fmt.Fprint(out, load.Summary(windows))
+	return err
 }

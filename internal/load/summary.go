@@ -63,6 +63,7 @@ func Summary(windows []Window) string {
 		m.JoinRate = median(of, func(w Window) figure { return w.JoinRate })
 		for _, w := range of[1:] {
 			m.Lost, m.Expected, m.Broken = m.Lost+w.Lost, m.Expected+w.Expected, m.Broken+w.Broken
+			m.Late = max(m.Late, w.Late)
 		}
 		cost[server] = m.CPU
 		if m.Joins > 0 {
