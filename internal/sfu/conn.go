@@ -47,6 +47,7 @@ type conn struct {
 	arrivals *rtcp.Arrivals
 	queued   bool   // in the shard's reporting list
 	media    uint32 // the SSRC transport feedback speaks of
+	allowed  int    // bits per second, of a client without such feedback
 
 	place   int            // in the room's receivers, -1 for none
 	order   int            // in the shard's order

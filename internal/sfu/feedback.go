@@ -7,8 +7,10 @@ import (
 	"parley/internal/media/srtp"
 )
 
-// maxRefresh is how many streams of one FIR are looked at.
-const maxRefresh = 32
+const (
+	maxRefresh  = 32   // streams of one FIR that are looked at
+	mostAllowed = 10e6 // bits per second
+)
 
 // rtcp takes in what a client reports. Sender reports go on to those who get
 // the stream: times are the sender's, which keeps lips and voice together.
@@ -164,9 +166,38 @@ func (sh *shard) report(c *conn) {
 			n++
 		}
 	}
-	if n > 0 {
-		sh.send(c, rtcp.AppendReceiver(sh.scratch[:0], c.ssrc, blocks[:n]))
+	if n == 0 {
+		return
 	}
+	sh.send(c, rtcp.AppendReceiver(sh.scratch[:0], c.ssrc, blocks[:n]))
+	if c.video != nil && c.arrivals == nil {
+		sh.allow(c, blocks[:n])
+	}
+}
+
+// allow tells a sender whose packets have no transport-wide numbers, as
+// Firefox, how much it may send: more while little gets lost.
+func (sh *shard) allow(c *conn, blocks []rtcp.Report) {
+	worst := 0
+	for _, b := range blocks {
+		worst = max(worst, int(b.Fraction))
+	}
+	switch {
+	case c.allowed == 0:
+		c.allowed = startRate
+	case worst > 256/10:
+		c.allowed -= c.allowed * worst / 512
+	case worst < 256/50:
+		c.allowed += c.allowed / 12
+	}
+	c.allowed = min(max(c.allowed, leastRate), mostAllowed)
+	var streams [maxLayers]uint32
+	n := 0
+	for i, l := range c.video.layers {
+		streams[i] = l.stream.ssrc
+		n++
+	}
+	sh.send(c, rtcp.AppendREMB(sh.scratch[:0], c.ssrc, uint64(c.allowed), streams[:n]...))
 }
 
 // feedback tells senders when their packets came: without it they stay at the

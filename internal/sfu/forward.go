@@ -142,13 +142,12 @@ func (sh *shard) forward() {
 
 // fanViewers serves those who see the layers that packets are of.
 func (sh *shard) fanViewers(packets []packet) {
-	var last *layer
 	for i := range packets {
 		l := packets[i].layer
-		if l == last {
+		if l.served == sh.batch {
 			continue
 		}
-		last = l
+		l.served = sh.batch
 		for j := len(l.viewers) - 1; j >= 0; j-- { // backwards: those who change layers go
 			c := l.viewers[j].conn
 			if c.served == sh.batch {

@@ -11,7 +11,6 @@ import (
 	pion "github.com/pion/srtp/v3"
 
 	"parley/internal/colibri"
-	ours "parley/internal/media/rtp"
 	"parley/internal/media/srtp"
 	"parley/internal/media/stun"
 	"parley/internal/media/udp"
@@ -23,6 +22,7 @@ type counting struct {
 	sent  udp.Sent
 	last  netip.AddrPort
 	runs  uint64 // changes of the receiver
+	keep  func(b []byte, to netip.AddrPort)
 }
 
 func (s *counting) Space(n int) []byte { return s.space[:n:n] }
@@ -32,6 +32,9 @@ func (s *counting) Send(n int, to netip.AddrPort) {
 	}
 	s.sent.Packets++
 	s.sent.Bytes += uint64(n)
+	if s.keep != nil {
+		s.keep(s.space[:n], to)
+	}
 }
 func (s *counting) Flush()                             { s.sent.Calls++ }
 func (s *counting) Sent() udp.Sent                     { return s.sent }
@@ -309,28 +312,4 @@ func FuzzReceive(f *testing.F) {
 		b.receive(&d)
 		b.forward()
 	})
-}
-
-func header(ssrc uint32, seq uint16) ours.Header {
-	return ours.Header{SSRC: ssrc, Sequence: seq, Type: colibri.OpusType, HasLevel: true, Voice: true, Level: 20}
-}
-
-func BenchmarkFanout(bm *testing.B) {
-	for _, size := range []struct{ senders, receivers int }{{1, 400}, {4, 100}, {8, 100}} {
-		bm.Run(fmt.Sprintf("%dx%d", size.senders, size.receivers), func(bm *testing.B) {
-			b := newBench(bm, size.senders, size.receivers)
-			payload := make([]byte, 100)
-			bm.ReportAllocs()
-			bm.ResetTimer()
-			for n := range bm.N {
-				b.now += 20 * time.Millisecond
-				for i, c := range b.senders {
-					h := header(uint32(i+1), uint16(n))
-					b.offer(c.audio, uint64(n), &h, payload)
-				}
-				b.forward()
-			}
-			bm.ReportMetric(float64(bm.Elapsed().Nanoseconds())/float64(b.count.Forwarded), "ns/packet")
-		})
-	}
 }

@@ -35,7 +35,7 @@ const (
 // path is what is known of the way to a receiver of video.
 type path struct {
 	estimate *bwe.Estimator
-	since    time.Duration
+	since    time.Duration // the first packet; 0 = none yet
 	fed      bool          // the receiver reports
 	planned  int           // bits per second, for what it gets
 	limited  bool          // it gets less than it wants
@@ -61,13 +61,13 @@ type path struct {
 func (sh *shard) newPath() *path {
 	return &path{
 		estimate: bwe.New(bwe.Config{Start: startRate, Min: leastRate, Max: mostRate}),
-		since:    sh.now, soundAt: sh.now, creditAt: sh.now, credit: repairLeast,
+		soundAt:  sh.now, creditAt: sh.now, credit: repairLeast,
 	}
 }
 
 // rate returns what the receiver has room for, in bits per second.
 func (p *path) rate(now time.Duration) int {
-	if !p.fed && now-p.since > unfedAfter {
+	if !p.fed && p.since != 0 && now-p.since > unfedAfter {
 		return unlimited
 	}
 	return int(p.estimate.Rate())
@@ -79,6 +79,9 @@ func (p *path) budget(now time.Duration) int { return max(p.rate(now)-p.soundRat
 // sent notes a packet on its way.
 func (p *path) sent(number uint16, size int, now time.Duration) {
 	size += lowerLayers
+	if p.since == 0 {
+		p.since = now
+	}
 	p.estimate.Sent(number, size, p.probe.ID, now)
 	if p.probe.ID == 0 {
 		return

@@ -17,7 +17,7 @@ const (
 func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) {
 	l := st.layer
 	if st.repair {
-		if index, payload = sh.recover(l, h, payload); payload == nil {
+		if index, payload = sh.unwrap(l, h, payload); payload == nil {
 			return
 		}
 	}
@@ -26,7 +26,15 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		return
 	}
 	v := l.video
-	if l.note(len(payload), h.Marker, sh.now) {
+	var pic picture
+	pic.read(h.Type, payload)
+	if h.Type == typeH264 && l.live && h.Timestamp == l.timestamp {
+		pic.key = false // parameters and each slice look like a beginning
+	}
+	if index == l.stream.window.Top() {
+		l.timestamp = h.Timestamp
+	}
+	if l.note(len(payload), h.Marker, sh.now) || l.learn(pic.size, sh.now) {
 		sh.planAll(v)
 		sh.runPlans()
 	}
@@ -34,15 +42,8 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		sh.count.Drops.Muted++
 		return
 	}
-	var pic picture
-	pic.read(h.Type, payload)
 	if pic.key {
 		l.wantKey = false
-		if pic.size > 0 && pic.size != l.size {
-			l.size = pic.size
-			sh.planAll(v)
-			sh.runPlans()
-		}
 	}
 	if len(l.viewers) == 0 {
 		sh.count.Drops.Unwatched++
@@ -66,9 +67,9 @@ func (l *layer) keep(index uint64, header, payload []byte, now time.Duration) {
 	l.cache.Put(index, header, payload, now)
 }
 
-// recover turns an RTX packet into the one it repeats (RFC 4588 4); payload is
+// unwrap turns an RTX packet into the one it repeats (RFC 4588 4); payload is
 // nil for one that came already, and for padding.
-func (sh *shard) recover(l *layer, h *rtp.Header, payload []byte) (index uint64, original []byte) {
+func (sh *shard) unwrap(l *layer, h *rtp.Header, payload []byte) (index uint64, original []byte) {
 	seq, original, ok := rtx.Split(payload)
 	if !ok || !codec(h.Type-1) || !l.stream.window.Started() {
 		return 0, nil

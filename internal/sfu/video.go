@@ -47,6 +47,10 @@ type layer struct {
 	last   time.Duration // newest packet
 	seen   int           // of the video's pictures, as of then
 	size   int           // of the picture's shorter side; 0 = not known yet
+	sized  time.Duration // when that changed
+
+	timestamp uint32 // of the packet before
+	served    uint64 // the last batch in which its viewers were
 
 	bytes    int // since measured
 	measured time.Duration
@@ -141,6 +145,7 @@ func (sh *shard) dropVideo(v *video) {
 		return
 	}
 	next.waits = false
+	defer sh.planAll(next)
 	for _, c := range r.conns {
 		if w := c.view(next); w != nil {
 			w.inherit()
@@ -185,6 +190,16 @@ func (l *layer) note(size int, marker bool, now time.Duration) (began bool) {
 	l.last, l.video.last, l.seen = now, now, l.video.pictures
 	l.bytes += size + packetCost
 	return began
+}
+
+// learn notes the size of a picture and tells whether it is another one. A
+// client that changes it all the time is not followed.
+func (l *layer) learn(size int, now time.Duration) (changed bool) {
+	if size == 0 || size == l.size || l.size != 0 && now-l.sized < tickEvery {
+		return false
+	}
+	l.size, l.sized = size, now
+	return true
 }
 
 // measure brings a video's rates up to date and tells whether a layer fell
