@@ -93,7 +93,7 @@ func (b *browser) do(t *testing.T, page string, out any, what string, args ...an
 	id := b.last
 	b.waiting[id] = answer
 	b.mu.Unlock()
-	line, err := json.Marshal(object{"id": id, "page": page, "do": what, "args": args})
+	line, err := json.Marshal(object{"id": id, "page": page, "do": what, "args": append([]any{}, args...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +126,7 @@ type member struct {
 	demoCall object
 	payload  object
 	endpoint string          // of its camera
+	camera   int             // SSRC that it arrives with
 	known    map[string]bool // what it receives
 }
 
@@ -167,7 +168,7 @@ func (b *browser) enter(t *testing.T, s *harness.Server, name string, phone harn
 	if err := errors.Join(json.Unmarshal([]byte(data), &answer.object), json.Unmarshal([]byte(data), &answer)); err != nil {
 		t.Fatalf("join answer %s: %v", joined, err)
 	}
-	v.endpoint = answer.Video.Endpoint
+	v.endpoint, v.camera = answer.Video.Endpoint, firstLayer(v.payload)
 	v.page(t, nil, "connect", answer.object)
 	return v
 }
@@ -254,17 +255,29 @@ type heard struct {
 	Level float64 // dBFS
 }
 
+// ear is somebody who listens for a tone from one source.
+type ear struct {
+	who           *member
+	source, hertz int
+}
+
+// hears tells why not if the tone is not heard right now.
+func (e ear) hears(t *testing.T) string {
+	t.Helper()
+	var h heard
+	e.who.page(t, &h, "hear", e.source)
+	if h.Hertz < e.hertz-15 || h.Hertz > e.hertz+15 || h.Level < -50 || h.Level > 0 {
+		return fmt.Sprintf("%v hears %+v", e, h)
+	}
+	return ""
+}
+
+func (e ear) String() string { return fmt.Sprintf("%s for %d Hz of %d", e.who.name, e.hertz, e.source) }
+
 // hears waits until a tone comes from a source.
 func (v *member) hears(t *testing.T, source, hertz int) {
 	t.Helper()
-	harness.Eventually(t, func() string {
-		var h heard
-		v.page(t, &h, "hear", source)
-		if h.Hertz < hertz-15 || h.Hertz > hertz+15 || h.Level < -50 || h.Level > 0 {
-			return fmt.Sprintf("%s hears %+v of %d, wants %d Hz", v.name, h, source, hertz)
-		}
-		return ""
-	})
+	harness.Eventually(t, func() string { return ear{v, source, hertz}.hears(t) })
 }
 
 // silent waits until nothing louder than noise comes from a source for a while.

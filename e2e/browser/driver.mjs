@@ -39,7 +39,6 @@ const browser = await chromium.launch({
     '--use-fake-device-for-media-stream',
     '--use-fake-ui-for-media-stream',
     '--autoplay-policy=no-user-gesture-required',
-    '--disable-background-timer-throttling',
     ...process.argv.slice(2),
   ],
 })

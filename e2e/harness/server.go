@@ -45,13 +45,19 @@ type exit struct{ err error }
 // ends, and judges it then.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	return StartMedia(t, "127.0.0.1:0")
+}
+
+// StartMedia is Start with another address for media.
+func StartMedia(t testing.TB, media string) *Server {
+	t.Helper()
 	s := &Server{dir: t.TempDir()}
 	t.Cleanup(func() {
 		if s.cmd != nil {
 			s.Stop(t)
 		}
 	})
-	s.run(t, "127.0.0.1:0", "127.0.0.1:0")
+	s.run(t, "127.0.0.1:0", media)
 	return s
 }
 
