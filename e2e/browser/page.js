@@ -175,8 +175,46 @@ function want(heights, onStage = []) {
   }))
 }
 
+/**
+ * Asks for one height after another; each is watched for some frames once it
+ * arrives. Returns how long each took to arrive, and the longest time without
+ * a new picture, in milliseconds.
+ */
+async function change(source, endpoint, heights, watched = 6) {
+  const took = []
+  let [frames, last, gap] = [0, performance.now(), 0]
+  const look = async () => {
+    const { framesDecoded, frameHeight } = await stats(source)
+    const now = performance.now()
+    gap = Math.max(gap, now - last)
+    if (framesDecoded > frames) [frames, last] = [framesDecoded, now]
+    return { frameHeight, now }
+  }
+  for (const height of heights) {
+    const asked = performance.now()
+    want({ [endpoint]: height })
+    await eventually(`height ${height}`, async () => {
+      const { frameHeight, now } = await look()
+      if (frameHeight === height) took.push(now - asked)
+      return frameHeight === height
+    })
+    const from = frames
+    await eventually(`frames of height ${height}`, async () => await look() && frames >= from + watched)
+  }
+  return { took, gap }
+}
+
+/** Returns the colour of a video at a place, 0 to 1 across and down: red, green, blue. */
+function colour(source, across, down) {
+  const { element } = find(source)
+  const canvas = new OffscreenCanvas(element.videoWidth, element.videoHeight)
+  const draw = canvas.getContext('2d')
+  draw.drawImage(element, 0, 0)
+  return [...draw.getImageData(across * canvas.width, down * canvas.height, 1, 1).data.slice(0, 3)]
+}
+
 window.member = {
-  prepare, connect, receive, hear, stats, sent, transport, want,
+  prepare, connect, receive, hear, stats, sent, transport, want, change, colour,
   messages: () => connection.messages,
   close: () => connection.pc.close(),
 }
