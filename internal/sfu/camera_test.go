@@ -334,7 +334,7 @@ func (c *client) channel() *channel {
 		}
 	}()
 	quiet := logging.NewDefaultLoggerFactory()
-	a, err := sctp.Client(sctp.Config{NetConn: current.Load(), LoggerFactory: quiet})
+	a, err := sctp.ClientWithOptions(sctp.WithNetConn(current.Load()), sctp.WithLoggerFactory(quiet))
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"parley/internal/colibri"
@@ -148,8 +149,8 @@ func (sh *shard) fanViewers(packets []packet) {
 			continue
 		}
 		l.served = sh.batch
-		for j := len(l.viewers) - 1; j >= 0; j-- { // backwards: those who change layers go
-			c := l.viewers[j].conn
+		for _, w := range slices.Backward(l.viewers) { // those who change layers leave the list
+			c := w.conn
 			if c.served == sh.batch {
 				continue
 			}

@@ -187,12 +187,12 @@ func TestRejoin(t *testing.T) {
 	ready(t, s, 2)
 	old.seq = 100
 	old.say("old")
-	last := b.hears(10, "old")
+	b.hears(10, "old")
 	again := connect(t, s, options{conn: 3, ssrc: 10})
 	ready(t, s, 3)
 	again.say("too early")
 	old.say("still old")
-	last = b.hears(10, "still old")
+	last := b.hears(10, "still old")
 	s.Leave(1, 1)
 	ready(t, s, 2)
 	again.seq = 90 // would be an old number
@@ -331,7 +331,7 @@ func TestDataChannel(t *testing.T) {
 	}()
 	for round := range 3 {
 		current.Store(newAssociation(c.dtls))
-		a, err := sctp.Client(sctp.Config{NetConn: current.Load(), LoggerFactory: quiet})
+		a, err := sctp.ClientWithOptions(sctp.WithNetConn(current.Load()), sctp.WithLoggerFactory(quiet))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -447,7 +447,7 @@ func TestNoLeak(t *testing.T) {
 		a := connect(t, s, options{conn: 1, ssrc: 10})
 		connect(t, s, options{conn: 2, ssrc: 20, setup: "active"})
 		join(t, s, options{conn: 3, ssrc: 30}).check() // its handshake goes on
-		as, err := sctp.Client(sctp.Config{NetConn: a.dtls, LoggerFactory: logging.NewDefaultLoggerFactory()})
+		as, err := sctp.ClientWithOptions(sctp.WithNetConn(a.dtls), sctp.WithLoggerFactory(logging.NewDefaultLoggerFactory()))
 		if err != nil {
 			t.Fatal(err)
 		}

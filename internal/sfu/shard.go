@@ -107,9 +107,10 @@ func (sh *shard) do(ctx context.Context, f func()) error {
 // wake-up gets lost.
 func (sh *shard) run() {
 	defer close(sh.done)
-	failures := 0
+	failures, armed := 0, never
 	for rearm := true; !sh.stopped; {
-		if rearm {
+		if rearm || sh.active() && sh.next() < armed {
+			armed = sh.next()
 			sh.socket.SetDeadline(sh.deadline())
 			rearm = false
 		}

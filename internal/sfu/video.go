@@ -173,7 +173,8 @@ func (sh *shard) gate(v *video, open bool) {
 		if w := c.view(v); w != nil {
 			w.stop()
 			sh.plan(c)
-		} else if c.defaulted {
+		}
+		if c.defaulted {
 			sh.watch(c)
 		}
 	}
