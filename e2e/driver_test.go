@@ -60,7 +60,7 @@ func dialer() scenario.Dial {
 }
 
 // dial connects, and signs in if nobody did with this key before.
-func dial(t *testing.T, s *harness.Server, who scenario.Who, k *keys) *client {
+func dial(t testing.TB, s *harness.Server, who scenario.Who, k *keys) *client {
 	t.Helper()
 	storage, kept := k.of(who.Phone.Number)
 	c := &client{end: make(chan error, 1)}
@@ -101,7 +101,7 @@ func dial(t *testing.T, s *harness.Server, who scenario.Who, k *keys) *client {
 }
 
 // options points a client at the server.
-func options(t *testing.T, s *harness.Server, who scenario.Who, storage session.Storage, c *client) telegram.Options {
+func options(t testing.TB, s *harness.Server, who scenario.Who, storage session.Storage, c *client) telegram.Options {
 	t.Helper()
 	host, port := s.Addr(t)
 	o := telegram.Options{

@@ -15,6 +15,7 @@ import (
 // Environment variables that steer a test binary.
 const (
 	envBinary  = "PARLEY_BIN"     // the server to test; built with -race when empty
+	envRace    = "PARLEY_RACE"    // "off" builds it without, to measure it
 	envSandbox = "PARLEY_SANDBOX" // "off" runs on the host's own network
 	envInside  = "PARLEY_SANDBOX_INSIDE"
 )
@@ -120,15 +121,19 @@ func ip(args string) error {
 	return nil
 }
 
-// build compiles the server with the race detector.
+// build compiles the server, with the race detector if it is not to be measured.
 func build(bin string) error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", bin, "./cmd/parley")
+	args, cgo := []string{"build", "-race", "-o", bin, "./cmd/parley"}, "CGO_ENABLED=1"
+	if os.Getenv(envRace) == "off" {
+		args, cgo = []string{"build", "-o", bin, "./cmd/parley"}, "CGO_ENABLED=0"
+	}
+	cmd := exec.CommandContext(context.Background(), "go", args...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	cmd.Env = append(os.Environ(), cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the server: %w\n%s", err, out)
 	}
