@@ -29,6 +29,8 @@ import (
 
 const (
 	maxPacket   = 2048
+	controlSize = 64
+	bufferSize  = 4 << 20                // of a socket: half a second of the busiest probe
 	checkAgain  = 200 * time.Millisecond // a check without an answer
 	connectTime = 30 * time.Second
 )
@@ -66,7 +68,8 @@ type client struct {
 	probe   *probe    // nil: media is counted, not read
 	hearing *hearing  // nil: no feedback is sent
 	streams []*stream // that it publishes
-	peers   []string  // endpoints it wants to see
+	sees    bool      // it says which videos it wants to see
+	peers   []string  // their endpoints
 
 	socket   *net.UDPConn
 	count    *counter
@@ -116,7 +119,7 @@ func (c *client) connect(ctx context.Context, r remote) error {
 	if err = c.reach(ctx); err == nil {
 		err = c.handshake(ctx)
 	}
-	if err == nil && len(c.peers) > 0 {
+	if err == nil && c.sees && r.endpoint != "" {
 		err = c.openData()
 	}
 	if err != nil {
@@ -221,9 +224,9 @@ func (c *client) keys() error {
 // read sorts what comes, until the socket closes.
 func (c *client) read() {
 	defer close(c.done)
-	b := make([]byte, maxPacket)
+	b, control := make([]byte, maxPacket), make([]byte, controlSize)
 	for {
-		n, _, err := c.socket.ReadFromUDPAddrPort(b)
+		n, said, _, _, err := c.socket.ReadMsgUDPAddrPort(b, control)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -235,10 +238,24 @@ func (c *client) read() {
 		case !c.ready.Load():
 		case b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223:
 			c.takeRTCP(b[:n])
-		case isMedia(b[:n]):
-			c.takeMedia(b[:n])
+		case b[0]>>6 == 2 && n >= 12:
+			if c.hearing != nil {
+				c.hearing.note(b[:n], c.came(control[:said]))
+			}
+			if isMedia(b[:n]) {
+				c.takeMedia(b[:n])
+			}
 		}
 	}
+}
+
+// came returns when a packet came.
+func (c *client) came(control []byte) time.Duration {
+	now := c.clock()
+	if at, ok := arrival(control); ok {
+		return now - time.Since(at)
+	}
+	return now
 }
 
 // takeRTCP looks for requests of key frames.
@@ -266,9 +283,6 @@ func (c *client) takeRTCP(b []byte) {
 // takeMedia counts a packet that the kernel let through. A probe's packets
 // count once they are decrypted.
 func (c *client) takeMedia(b []byte) {
-	if c.hearing != nil {
-		c.hearing.note(b, c.clock())
-	}
 	if c.probe == nil {
 		c.count.read.Add(1)
 		return

@@ -32,6 +32,7 @@ type crowd struct {
 	cert     *certificate
 	clock    func() time.Duration
 	pump     *pump
+	warm     bool // a window was measured
 
 	mu      sync.Mutex
 	clients [][]*client // by room and seat; nil is absent; guarded by mu
@@ -82,7 +83,7 @@ func (c *crowd) join(ctx context.Context, room, seat int) error {
 	if c.feedback && s.hears(seat) > 0 {
 		m.hearing = &hearing{ssrc: m.ssrc}
 	}
-	if s.Video && !s.publishes(seat) {
+	if m.sees = s.Video; m.sees && s.hears(seat) > 0 {
 		m.peers = c.endpoints(room)
 	}
 	r, err := c.target.join(ctx, room, seat, m.offer)

@@ -2,8 +2,8 @@ package load
 
 import "sync/atomic"
 
-// sampleEvery is how many media packets a filter with a sample keeps one of: a
-// power of two.
+// sampleEvery is how many packets of sound a filter with a sample keeps one
+// of: a power of two.
 const sampleEvery = 16
 
 // instruction is one of the kernel's classic packet filter.
@@ -14,8 +14,9 @@ type instruction struct {
 }
 
 // dropMedia is a filter that drops media inside the kernel, which counts it
-// and does not wake us up. With sample it keeps the packets whose sequence
-// number is a multiple of sampleEvery. Offsets are from the UDP header.
+// and does not wake us up. With sample it keeps sound whose sequence number is
+// a multiple of sampleEvery, and the last packet of each picture. Offsets are
+// from the UDP header.
 func dropMedia(sample bool) []instruction {
 	const (
 		loadLength = 0x80
@@ -23,30 +24,39 @@ func dropMedia(sample bool) []instruction {
 		and        = 0x54
 		ifEqual    = 0x15
 		ifAtLeast  = 0x35
+		ifSet      = 0x45
+		jump       = 0x05
 		give       = 0x06
 		udp        = 8
 		all        = 0x40000
+		marker     = 0x80
 	)
 	p := []instruction{
 		{code: loadLength},
-		{ifAtLeast, 0, 7, udp + 12}, // else keep
+		{ifAtLeast, 0, 8, udp + 12}, // else keep
 		{loadByte, 0, 0, udp},
 		{and, 0, 0, 0xe0},
-		{ifEqual, 0, 4, 0x80}, // else keep
+		{ifEqual, 0, 5, 0x80}, // else keep
 		{loadByte, 0, 0, udp + 1},
 		{and, 0, 0, 0x7f},
-		{ifEqual, 2, 0, opusType},
-		{ifEqual, 1, 0, vp8Type},
+		{ifEqual, 3, 0, opusType},
+		{ifEqual, 0, 1, vp8Type}, // else keep
+		{code: jump, k: 1},
 		{give, 0, 0, all},
 	}
-	if sample {
-		p = append(p,
-			instruction{loadByte, 0, 0, udp + 3},
-			instruction{and, 0, 0, sampleEvery - 1},
-			instruction{ifEqual, 0, 1, 0},
-			instruction{give, 0, 0, all})
+	if !sample {
+		return append(p, instruction{give, 0, 0, 0})
 	}
-	return append(p, instruction{give, 0, 0, 0})
+	p[9].k = 5 // to the pictures
+	return append(p,
+		instruction{loadByte, 0, 0, udp + 3}, // sound
+		instruction{and, 0, 0, sampleEvery - 1},
+		instruction{ifEqual, 3, 0, 0},
+		instruction{give, 0, 0, 0},
+		instruction{loadByte, 0, 0, udp + 1}, // pictures
+		instruction{ifSet, 0, 1, marker},
+		instruction{give, 0, 0, all},
+		instruction{give, 0, 0, 0})
 }
 
 // counter counts packets read; what the kernel dropped comes on top.

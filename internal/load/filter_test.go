@@ -28,6 +28,7 @@ func TestFilter(t *testing.T) {
 		"short":           {0x80, opusType},
 		"nearly rtp":      media(0x80, opusType, 0)[:11],
 		"shortest header": media(0x80, opusType, 1)[:12],
+		"vp8 like sample": media(0x80, vp8Type, 3*sampleEvery),
 		"sample":          media(0x80, opusType, 3*sampleEvery),
 	}
 	for _, sampled := range []bool{false, true} {
@@ -47,7 +48,7 @@ func TestFilter(t *testing.T) {
 			if _, err := from.Write(p); err != nil {
 				t.Fatal(err)
 			}
-			keep := !isMedia(p) || sampled && name == "sample"
+			keep := !isMedia(p) || sampled && (name == "sample" || name == "vp8 marker")
 			if err := conn.SetReadDeadline(time.Now().Add(wait(keep))); err != nil {
 				t.Fatal(err)
 			}

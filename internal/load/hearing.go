@@ -21,8 +21,9 @@ const (
 )
 
 // hearing is what a client knows of the streams it gets, for the feedback an
-// engine would send. The kernel lets one packet of sampleEvery through; those
-// in between are taken to have come evenly.
+// engine would send. Of sound the kernel lets one packet of sampleEvery through
+// and those in between are taken to have come evenly; of video the last packet
+// of each picture, which those before it are taken to have come with.
 type hearing struct {
 	ssrc uint32 // of the client's own reports
 
@@ -42,10 +43,17 @@ type heard struct {
 	video   bool
 }
 
-// note notes a protected packet: headers are in the clear.
+// note notes a protected packet: headers are in the clear. What is no media,
+// repeated packets and padding, the kernel lets through.
 func (h *hearing) note(b []byte, now time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if seq, ok := transportSequence(b); ok {
+		h.arrived(seq, now, b[1]&0x7f != opusType)
+	}
+	if !isMedia(b) {
+		return
+	}
 	ssrc, seq := binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[2:])
 	at := -1
 	for i := range h.streams {
@@ -62,13 +70,10 @@ func (h *hearing) note(b []byte, now time.Duration) {
 	case len(h.streams) < maxHeard:
 		h.streams = append(h.streams, heard{ssrc, uint32(seq), b[1]&0x7f == vp8Type})
 	}
-	if seq, ok := transportSequence(b); ok {
-		h.arrived(seq, now)
-	}
 }
 
 // arrived notes a transport sequence number and those before it.
-func (h *hearing) arrived(seq uint16, now time.Duration) {
+func (h *hearing) arrived(seq uint16, now time.Duration, together bool) {
 	gap := int16(seq - h.last)
 	if h.counting && gap <= 0 {
 		return
@@ -76,7 +81,11 @@ func (h *hearing) arrived(seq uint16, now time.Duration) {
 	if h.counting && gap <= arrivalsAtOnce {
 		step := (now - h.lastAt) / time.Duration(gap)
 		for i := int16(1); i < gap; i++ {
-			h.arrivals.Note(h.last+uint16(i), h.lastAt+time.Duration(i)*step)
+			at := h.lastAt + time.Duration(i)*step
+			if together {
+				at = now
+			}
+			h.arrivals.Note(h.last+uint16(i), at)
 		}
 	}
 	h.arrivals.Note(seq, now)
@@ -113,17 +122,18 @@ func transportSequence(b []byte) (uint16, bool) {
 func (h *hearing) feedback(now time.Duration) (all [][]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.streams) == 0 {
-		return nil
+	media := uint32(0)
+	if len(h.streams) > 0 {
+		media = h.streams[0].ssrc
 	}
 	for h.arrivals.Pending() > 0 {
-		b := h.arrivals.Append(nil, h.ssrc, h.streams[0].ssrc)
+		b := h.arrivals.Append(nil, h.ssrc, media)
 		if len(b) == 0 {
 			break
 		}
 		all = append(all, b)
 	}
-	if now-h.reported < reportEvery {
+	if len(h.streams) == 0 || now-h.reported < reportEvery {
 		return all
 	}
 	h.reported = now

@@ -41,6 +41,7 @@ type Window struct {
 
 const (
 	warmUp     = time.Second
+	maxWarmUps = 15 // until all that should arrive does: estimates of bandwidth take time
 	settleStep = 10 * time.Millisecond
 	settleTime = time.Second     // without a packet nothing more comes
 	settleMax  = 5 * time.Second // and be it that packets still come
@@ -98,6 +99,11 @@ func (c *crowd) play(ctx context.Context, pid, n int) (before, after reading, er
 	return before, after, err
 }
 
+// expected is how many packets have to arrive between two readings.
+func (c *crowd) expected(before, after reading) int64 {
+	return (after.sent - before.sent) * int64(c.scenario.expected())
+}
+
 // read takes a reading.
 func (c *crowd) read(pid int) (r reading, err error) {
 	r.sent = c.pump.sent()
@@ -114,9 +120,14 @@ func (c *crowd) read(pid int) (r reading, err error) {
 func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (Window, error) {
 	w := Window{Scenario: c.scenario.Name, Feedback: c.feedback}
 	interval := c.pump.streams[0].interval()
-	if _, _, err := c.play(ctx, pid, int(warmUp/interval)); err != nil {
-		return w, err
+	for i, full := 0, false; i < maxWarmUps && !full; i++ {
+		before, after, err := c.play(ctx, pid, int(warmUp/interval))
+		if err != nil {
+			return w, err
+		}
+		full = c.warm || after.received-before.received >= c.expected(before, after)
 	}
+	c.warm = true
 	c.times()
 	c.pump.late = 0
 	before, after, err := c.play(ctx, pid, int(time.Duration(seconds)*time.Second/interval))
@@ -127,7 +138,7 @@ func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (W
 		return w, err
 	}
 	w.Received = after.received - before.received
-	w.Expected = (after.sent - before.sent) * int64(c.scenario.expected())
+	w.Expected = c.expected(before, after)
 	w.Lost = w.Expected - w.Received
 	w.PPS = figure(float64(w.Received) / after.took.Seconds())
 	w.Late = milliseconds(c.pump.late)

@@ -63,9 +63,10 @@ type (
 	}
 )
 
-// want asks for the best layer of all videos. Clients say so again and again.
+// want asks for the best layer of the videos a client wants to see, and for no
+// other. Clients say so again and again.
 func (c *client) want() error {
-	m := constraints{Class: "ReceiverVideoConstraints", Endpoints: map[string]constraint{}, OnStage: c.peers}
+	m := constraints{Class: "ReceiverVideoConstraints", Endpoints: map[string]constraint{}, OnStage: append([]string{}, c.peers...)}
 	for _, endpoint := range c.peers {
 		m.Endpoints[endpoint] = constraint{180, 720}
 	}

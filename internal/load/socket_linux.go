@@ -1,15 +1,14 @@
 package load
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// bufferSize is what a socket may hold: half a second of the busiest probe.
-const bufferSize = 4 << 20
 
 // listen opens a UDP socket towards remote. Unless keep is set it drops media
 // in the kernel, but for a sample if asked.
@@ -49,6 +48,11 @@ func prepare(fd int, keep, sample bool, count *counter) error {
 		return fmt.Errorf("find inode: %w", err)
 	}
 	count.inode = st.Ino
+	if sample { // feedback tells when packets came, not when we looked
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+			return fmt.Errorf("ask for arrival times: %w", err)
+		}
+	}
 	if keep {
 		return nil
 	}
@@ -61,4 +65,19 @@ func prepare(fd int, keep, sample bool, count *counter) error {
 		return fmt.Errorf("attach filter: %w", err)
 	}
 	return nil
+}
+
+// arrival returns when a packet reached this machine, if its control messages
+// say so.
+func arrival(control []byte) (at time.Time, ok bool) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return at, false
+	}
+	for _, m := range messages {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= 16 {
+			return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:]))), true
+		}
+	}
+	return at, false
 }
