@@ -155,26 +155,15 @@ func (sh *shard) resend(w *view, missing rtcp.Missing) {
 // repeat sends a packet of a view once more, as RTX (RFC 4588 4), and returns
 // its size; 0 when it is not there any more.
 func (sh *shard) repeat(w *view, index uint64) (size int) {
-	r := w.find(index)
-	if r == nil || r.layer.cache == nil {
-		return 0
-	}
-	p, ok := r.layer.cache.Get(index + r.base)
+	p, r, ok := w.fetch(index)
 	if !ok {
 		return 0
 	}
-	kind := rtp.Type(p.Header)
-	header := sh.header[:copy(sh.header[:], p.Header)]
+	header, kind := sh.rewrite(p, r)
 	rtp.Address(header, w.video.repair, kind+1)
 	rtp.SetSequence(header, uint16(w.rtx))
-	rtp.SetTimestamp(header, rtp.Timestamp(p.Header)+r.time)
-	rtp.SetSendTime(header, sh.sendTime)
 	rtx.SetOriginal(p.Roomy, uint16(index))
-	var pic picture
-	pic.read(kind, p.Payload)
-	pic.renumber(kind, p.Payload, r)
-	size = sh.seal(w.conn, header, p.Roomy, w.rtx)
-	pic.renumber(kind, p.Payload, &run{}) // as it came
+	size = sh.sealPicture(w.conn, header, p.Roomy, p.Payload, sealing{kind, r, w.rtx})
 	w.rtx++
 	return size
 }

@@ -49,6 +49,10 @@ type path struct {
 	credit   int // bytes that may be sent again
 	creditAt time.Duration
 
+	tokens   int // bytes that may leave at once
+	tokensAt time.Duration
+	pacing   bool // in the shard's list
+
 	probe   bwe.Probe
 	left    int // bytes of it
 	next    time.Duration
@@ -82,6 +86,7 @@ func (p *path) sent(number uint16, size int, now time.Duration) {
 	if p.since == 0 {
 		p.since = now
 	}
+	p.tokens = max(p.tokens-size, -paceBurst)
 	p.estimate.Sent(number, size, p.probe.ID, now)
 	if p.probe.ID == 0 {
 		return

@@ -49,6 +49,8 @@ type shard struct {
 	batch     uint64               // number of the batch being forwarded
 	sendTime  uint32               // of now, as packets tell it
 	gapped    []*layer             // layers that miss packets
+	pacing    []*conn              // with packets held back
+	paceDue   time.Duration        // when to send some
 	probing   []*conn              // that padding is sent to
 	probeDue  time.Duration        // when to send some
 	gapDue    time.Duration        // when to ask for some
@@ -70,7 +72,7 @@ func newShard(s *Server) *shard {
 	sh := &shard{
 		server: s, socket: s.socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
-		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, done: make(chan struct{}),
+		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
 	for range udp.MaxBatch {
 		sh.slots = append(sh.slots, new(udp.Datagram))
@@ -176,7 +178,7 @@ func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0
 
 // next returns when the next timed job is due.
 func (sh *shard) next() time.Duration {
-	at := min(sh.due, sh.gapDue, sh.probeDue)
+	at := min(sh.due, sh.gapDue, sh.probeDue, sh.paceDue)
 	for _, p := range sh.players {
 		at = min(at, p.next)
 	}
@@ -198,6 +200,7 @@ func (sh *shard) timers() {
 	}
 	sh.forward()
 	sh.askMissing()
+	sh.drain()
 	sh.sendProbes()
 	if sh.now < sh.due {
 		return

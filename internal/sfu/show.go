@@ -10,7 +10,7 @@ import (
 
 const (
 	cachePackets = 512   // of one layer
-	cacheBytes   = 512e3 // of the highest; each lower one has a quarter
+	cacheBytes   = 512e3 // of the highest; each lower one has half
 )
 
 // video takes in a packet of a layer, or of its RTX, that proved right.
@@ -62,7 +62,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 func (l *layer) keep(index uint64, header, payload []byte, now time.Duration) {
 	if l.cache == nil {
 		below := len(l.video.layers) - 1 - l.rank
-		l.cache = cache.New(cachePackets, cacheBytes>>(2*below))
+		l.cache = cache.New(cachePackets, cacheBytes>>below)
 	}
 	l.cache.Put(index, header, payload, now)
 }
@@ -102,6 +102,13 @@ func (sh *shard) show(c *conn, p *packet) {
 		if report, ok := w.sender(); ok {
 			sh.sendReport(c, report)
 		}
+	}
+	switch {
+	case w.holding && index >= w.held:
+		return // leaves in its turn
+	case !w.holding && index == w.last && !c.path.may(sh.now):
+		sh.hold(w, index)
+		return
 	}
 	rtp.SetSequence(p.header[:], uint16(index))
 	rtp.SetTimestamp(p.header[:], p.timestamp+r.time)

@@ -39,6 +39,10 @@ type view struct {
 	now  int          // the newest of them
 	rtx  uint64       // index of the next RTX packet
 
+	holding bool   // packets wait to leave
+	held    uint64 // first of them
+	heldAt  time.Duration
+
 	packets, octets uint32
 	reported        uint32 // highest number the receiver told of
 	padded          uint64 // packets that served as padding
@@ -127,7 +131,10 @@ func (w *view) aim(l *layer) {
 }
 
 // stop ends what is forwarded; it goes on with a key frame.
-func (w *view) stop() { w.show(nil) }
+func (w *view) stop() {
+	w.show(nil)
+	w.holding = false
+}
 
 // show sets the layer that is forwarded.
 func (w *view) show(l *layer) {

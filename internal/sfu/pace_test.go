@@ -1,0 +1,69 @@
+package sfu
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"parley/internal/colibri"
+	"parley/internal/media/rtp"
+)
+
+// TestPace lets a key frame come in one burst for a receiver behind a narrow
+// path: it leaves bit by bit, in order, and sound overtakes it.
+func TestPace(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.to.path.fed = true
+	s.to.path.estimate.REMB(300e3, s.now)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	s.now += time.Second
+	var all []egress
+	var payloads [][]byte
+	for i := range 60 {
+		b := append(slim(0, i == 0, 2), bytes.Repeat([]byte{byte(i)}, 1000)...)
+		if i > 0 {
+			b[0] &^= 0x10
+		}
+		payloads = append(payloads, b)
+		if i == 30 {
+			s.seq[0]++ // lost on the way
+		}
+		all = append(all, s.take(0, typeVP8, 3000, b)...)
+	}
+	if n := len(all); n < 5 || n > 20 {
+		t.Fatalf("%d packets left at once", n)
+	}
+	if got := s.come(rtp.Header{SSRC: 1, Type: colibri.OpusType, Sequence: 1}, []byte("sound")); len(got) != 1 || got[0].SSRC != 1 {
+		t.Fatalf("with the sound left %d packets", len(got))
+	}
+	began := s.now
+	for len(all) < 60 && s.now < began+time.Second {
+		s.now += paceEvery
+		s.sent = nil
+		s.drain()
+		all = append(all, s.sent...)
+		if most := 20 + int((s.now-began)*300e3*paceHalves/2/8/1000/time.Second); len(all) > most && s.now-began <= paceLongest {
+			t.Fatalf("%d packets left after %v", len(all), s.now-began)
+		}
+	}
+	if took := s.now - began; len(all) != 60 || took < 100*time.Millisecond || took > paceLongest+2*paceEvery {
+		t.Fatalf("%d packets left after %v", len(all), took)
+	}
+	for i, p := range all {
+		number := all[0].Sequence + uint16(i)
+		if i >= 30 {
+			number++
+		}
+		if p.Sequence != number || p.Timestamp != 3000 || !bytes.Equal(p.payload, payloads[i]) {
+			t.Fatalf("packet %d: %+v", i, p.Header)
+		}
+	}
+	s.now += time.Second
+	if s.drain(); len(s.pacing) > 0 || s.to.path.pacing {
+		t.Error("still paced")
+	}
+	if got := s.take(0, typeVP8, 6000, slim(0, false, 3)); len(got) != 1 {
+		t.Errorf("%d packets of the next picture", len(got))
+	}
+}
