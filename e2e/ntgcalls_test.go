@@ -47,6 +47,12 @@ func TestNtgcallsSound(t *testing.T) {
 	}
 }
 
+// TestNtgcallsVideo lets one engine see the camera and the screen of another.
+func TestNtgcallsVideo(t *testing.T) {
+	s := harness.Start(t)
+	ntgcalls(t, s, "video.py", startDemo(t, s), harness.NewPhone())
+}
+
 // startDemo starts the demo world's call and returns its owner's phone.
 func startDemo(t *testing.T, s *harness.Server) harness.Phone {
 	t.Helper()

@@ -4,15 +4,20 @@ import asyncio
 import collections
 import json
 import threading
+import time
 
 import ntgcalls
-from ntgcalls import AudioDescription, ConnectionState, MediaDescription, MediaSource, StreamDevice, StreamMode
+from ntgcalls import (
+    AudioDescription, ConnectionKind, ConnectionState, FrameData, MediaDescription, MediaSource, StreamDevice, StreamMode,
+    VideoDescription, VideoRotation,
+)
 
 import tone
 from parley import MYSELF, PATIENCE, answer, eventually
 
 CHAT = 1  # the engine's own name for its only call
 AHEAD = tone.RATE  # samples that are looked at together
+FPS = 15
 
 
 class Engine:
@@ -22,7 +27,7 @@ class Engine:
         self.person, self.call, self.name = person, call, person.name
         self.lock = threading.Lock()
         self.heard = collections.defaultdict(bytearray)  # samples by SSRC
-        self.seen = collections.defaultdict(collections.Counter)  # frames by device, SSRC and size
+        self.seen = collections.defaultdict(list)  # size and brightness of frames by SSRC
         self.states = []
         self.engine = ntgcalls.NTgCalls()
         self.engine.on_connection_change(lambda _, info: self.states.append((info.kind, info.state)))
@@ -34,10 +39,11 @@ class Engine:
                 if mode == StreamMode.PLAYBACK and device in (StreamDevice.MICROPHONE, StreamDevice.SPEAKER):
                     self.heard[f.ssrc & 0xFFFFFFFF] += f.data
                 elif mode == StreamMode.PLAYBACK:
-                    size = (f.frame_data.width, f.frame_data.height)
-                    self.seen[device.name, f.ssrc & 0xFFFFFFFF][size] += 1
+                    width, height = f.frame_data.width, f.frame_data.height
+                    bright = f.data[width * height // 2] if len(f.data) == width * height * 3 // 2 else None
+                    self.seen[f.ssrc & 0xFFFFFFFF].append((width, height, bright))
 
-    def _do(self, name, *args):
+    def do(self, name, *args):
         """Calls a method of the engine, which promises its result."""
         async def call():
             return await asyncio.wait_for(getattr(self.engine, name)(CHAT, *args), PATIENCE)
@@ -45,31 +51,82 @@ class Engine:
 
     def join(self, wav=None, camera=None):
         """Joins with what the engine offers, and waits until it is connected."""
-        payload = self._do("create_call")
+        payload = self.do("create_call")
         self.source = json.loads(payload)["ssrc"] & 0xFFFFFFFF
-        microphone = AudioDescription(MediaSource.FILE, tone.RATE, 1, str(wav), False) if wav else None
-        self.say(microphone=microphone, camera=camera)
+        self.say(wav, camera)
         listen = AudioDescription(MediaSource.EXTERNAL, tone.RATE, 1, "", False)
-        self._do("set_stream_sources", StreamMode.PLAYBACK, MediaDescription(listen, None, None, None))
+        watch = VideoDescription(MediaSource.EXTERNAL, 0, 0, 0, "", False)
+        self.do("set_stream_sources", StreamMode.PLAYBACK, MediaDescription(listen, None, watch, watch))
         given = self.person.ask("phone.joinGroupCall", call=self.call, join_as=MYSELF, muted=not wav,
                                 video_stopped=not camera, params={"_": "dataJSON", "data": payload})
-        self._do("connect", answer(given), False)
-        self.connected(ntgcalls.ConnectionKind.NORMAL)
+        self.do("connect", answer(given), False)
+        self.connected(ConnectionKind.NORMAL)
 
-    def say(self, microphone=None, camera=None, screen=None):
-        """Sets what is sent."""
-        self._do("set_stream_sources", StreamMode.CAPTURE, MediaDescription(microphone, None, camera, screen))
+    def present(self, camera, screen):
+        """Joins with the screen, too."""
+        payload = self.do("init_presentation")
+        self.say(camera=camera, screen=screen)
+        given = self.person.ask("phone.joinGroupCallPresentation", call=self.call,
+                                params={"_": "dataJSON", "data": payload})
+        self.do("connect", answer(given), True)
+        self.connected(ConnectionKind.PRESENTATION)
+
+    def say(self, wav=None, camera=None, screen=None):
+        """Sets what is sent: pictures have a width and a height."""
+        microphone = AudioDescription(MediaSource.FILE, tone.RATE, 1, str(wav), False) if wav else None
+        videos = (VideoDescription(MediaSource.EXTERNAL, *size, FPS, "", False) if size else None
+                  for size in (camera, screen))
+        self.do("set_stream_sources", StreamMode.CAPTURE, MediaDescription(microphone, None, *videos))
+
+    def film(self, device, size, bright, stop):
+        """Sends pictures of some brightness until stop is set."""
+        width, height = size
+
+        async def run():
+            n = 0
+            while not stop.is_set():
+                n += 1
+                grey = bytes([bright + n % 2]) * (width * height) + bytes([128]) * (width * height // 2)
+                data = FrameData(time.monotonic_ns() // 1_000_000, VideoRotation.VIDEO_ROTATION_0, width, height)
+                await self.engine.send_external_frame(CHAT, device, grey, data)
+                await asyncio.sleep(1 / FPS)
+        thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+        thread.start()
+        return thread
+
+    def watch(self, user, video):
+        """Receives somebody's camera or screen, as the list of participants has it; returns its SSRC."""
+        groups = [ntgcalls.SsrcGroup(g["semantics"], [s & 0xFFFFFFFF for s in g["sources"]]) for g in video["source_groups"]]
+        return self.do("add_incoming_video", int(user["id"]), video["endpoint"], groups) & 0xFFFFFFFF
+
+    def sees(self, source, size, bright, frames=10):
+        """Waits until pictures of a size and about a brightness come, one after another."""
+        def why():
+            with self.lock:
+                last = self.seen[source][-frames:]
+            good = [f for f in last if f[:2] == size and f[2] is not None and abs(f[2] - bright) < 12]
+            return "" if len(good) == frames else f"{self.name} sees {last} of {source}, wants {size} of {bright}"
+        with self.lock:
+            self.seen[source].clear()
+        eventually(why)
+
+    def blind(self, source, seconds):
+        """Waits until no picture comes for a while."""
+        def why():
+            with self.lock:
+                self.seen[source].clear()
+            threading.Event().wait(seconds)  # what would come, comes in this time
+            with self.lock:
+                return f"{self.name} sees {len(self.seen[source])} pictures of {source}" if self.seen[source] else ""
+        eventually(why, 10)
 
     def connected(self, kind):
         eventually(lambda: "" if (kind, ConnectionState.CONNECTED) in self.states
                    else f"{self.name} is not connected: {self.states}")
 
-    def do(self, name, *args):
-        return self._do(name, *args)
-
     def leave(self):
         self.person.ask("phone.leaveGroupCall", call=self.call, source=signed(self.source))
-        self._do("stop")
+        self.do("stop")
 
     def forget(self):
         """Starts listening anew."""

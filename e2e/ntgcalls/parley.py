@@ -83,11 +83,14 @@ def eventually(why, patience=PATIENCE):
 
 
 def run(main):
-    """Runs a scenario with the program's arguments. Threads of an engine would
-    keep a program that failed alive."""
+    """Runs a scenario with the program's arguments. It ends at once after that:
+    an interpreter that closes down under an engine's threads is aborted."""
+    failed = False
     try:
         main(*sys.argv[1:])
     except BaseException:  # whatever it is, it is told and ends the program
+        failed = True
         traceback.print_exc()
-        sys.stderr.flush()
-        os._exit(1)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(failed)
