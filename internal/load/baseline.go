@@ -34,7 +34,7 @@ func ServeBaseline(ctx context.Context, ready func(url string)) error {
 	if err != nil {
 		return fmt.Errorf("open media socket: %w", err)
 	}
-	defer media.Close()
+	defer func() { _ = media.Close() }()
 	_ = media.SetReadBuffer(bufferSize)
 	_ = media.SetWriteBuffer(bufferSize)
 	b, err := newBaseline(media)
@@ -42,7 +42,7 @@ func ServeBaseline(ctx context.Context, ready func(url string)) error {
 		return err
 	}
 	defer b.close()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("open api socket: %w", err)
 	}

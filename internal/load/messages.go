@@ -19,7 +19,7 @@ type messages struct {
 // openData opens the data channel as tgcalls does: label data, stream 0.
 func (c *client) openData() error {
 	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	a, err := sctp.Client(sctp.Config{NetConn: c.dtls, LoggerFactory: quiet})
+	a, err := sctp.ClientWithOptions(sctp.WithNetConn(c.dtls), sctp.WithLoggerFactory(quiet))
 	if err != nil {
 		return fmt.Errorf("open sctp: %w", err)
 	}

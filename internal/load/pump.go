@@ -40,7 +40,7 @@ func (p *pump) play(ctx context.Context, n int) error {
 			time.Sleep(time.Until(due))
 			p.late = max(p.late, time.Since(due))
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was told to end
 			}
 			if err := s.send(); err != nil {
 				return fmt.Errorf("publish: %w", err)

@@ -75,7 +75,7 @@ func TestBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	c := New(256, most)
 	sizes := map[uint64]int{}
-	for next := uint64(0); next < 4000; next++ {
+	for next := range uint64(4000) {
 		i := next ^ uint64(rng.IntN(4)) // reordered, some twice, some never
 		n := rng.IntN(1300)
 		if c.Put(i, header(i), payload(i, n), time.Duration(i)) {
