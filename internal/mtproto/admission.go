@@ -78,7 +78,8 @@ func (a *admission) accept(parts, known []incoming) {
 		a.urgent = true
 	}
 	for _, m := range a.fresh {
-		if m.seqno&1 == 1 {
+		// The salts are answer enough: mtcute warns of an ack for them.
+		if m.seqno&1 == 1 && constructor(m.body) != idGetSalts {
 			s.out.ack(m.id)
 		}
 	}
