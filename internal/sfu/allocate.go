@@ -5,6 +5,7 @@ import "time"
 const (
 	upAfter    = 3 * time.Second // since a receiver got less for lack of room
 	upFactor   = 6               // fifths of a higher layer's rate that have to be there
+	keepShare  = 5               // part of the room that what is shown already may be too much
 	breakAt    = 3               // halves of the room from which on a layer is broken off
 	wantMore   = 5               // quarters of what is wanted: what probes look for
 	firstLeast = 2               // part of its rate that the first video needs
@@ -19,6 +20,7 @@ func (sh *shard) allocate(c *conn) {
 		return
 	}
 	room := p.budget(sh.now)
+	p.spare = room / keepShare
 	left, want, first := room, 0, true
 	for _, stage := range [...]bool{true, false} {
 		for _, w := range c.views {
@@ -32,7 +34,7 @@ func (sh *shard) allocate(c *conn) {
 			}
 			want += w.ideal.cost(sh.now)
 			low := w.video.lowest()
-			if cost := low.cost(sh.now); cost <= left || first && cost <= firstLeast*left {
+			if cost := low.cost(sh.now); cost <= left+w.slack(low) || first && cost <= firstLeast*left {
 				w.chosen = low
 				left -= cost
 			}
@@ -57,6 +59,15 @@ func (sh *shard) allocate(c *conn) {
 	p.estimate.Want(int64(want+p.soundRate) * wantMore / 4)
 }
 
+// slack returns how much too much a layer may be: estimates waver, and what is
+// shown should not.
+func (w *view) slack(l *layer) int {
+	if w.target == nil || w.target.rank < l.rank {
+		return 0
+	}
+	return w.conn.path.spare
+}
+
 // raise gives a view the next higher layer if there is room for it.
 func (sh *shard) raise(w *view, left *int) bool {
 	if w.chosen == nil || w.chosen.rank >= w.ideal.rank {
@@ -77,7 +88,7 @@ func (sh *shard) raise(w *view, left *int) bool {
 		}
 		more += need * (upFactor - 5) / 5
 	}
-	if more > *left {
+	if more > *left+w.slack(next) {
 		return false
 	}
 	*left -= need - w.chosen.cost(sh.now)

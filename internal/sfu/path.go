@@ -38,6 +38,7 @@ type path struct {
 	since    time.Duration // the first packet; 0 = none yet
 	fed      bool          // the receiver reports
 	planned  int           // bits per second, for what it gets
+	spare    int           // that this may be too much
 	limited  bool          // it gets less than it wants
 	used     int           // the estimate as of the plan
 	fell     time.Duration // when it got less for the last time

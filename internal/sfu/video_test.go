@@ -452,6 +452,36 @@ func TestNarrowPath(t *testing.T) {
 	follow(15*time.Second, func(now int) bool { return now == 2 })
 }
 
+// TestKeepsWhatItShows does not follow an estimate that wavers.
+func TestKeepsWhatItShows(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	for i := range 3 {
+		s.take(i, typeVP8, 0, slim(i, true, 1))
+		s.from.video.layers[i].rate = []int{60e3, 150e3, 900e3}[i]
+	}
+	s.now += time.Minute
+	w := s.to.view(s.from.video)
+	s.to.path.fed = true
+	s.to.path.estimate.REMB(1000e3, s.now)
+	s.show(720)
+	for _, tt := range []struct {
+		rate int64
+		want int
+	}{{1000e3, 1}, {1200e3, 2}, {1000e3, 2}, {800e3, 2}, {700e3, 1}, {1200e3, 1}} {
+		s.to.path.estimate.REMB(tt.rate, s.now)
+		if s.allocate(s.to); w.target.rank != tt.want {
+			t.Errorf("layer %d at %d bit/s, want %d", w.target.rank, tt.rate, tt.want)
+		}
+	}
+	if s.now += upAfter; w.target.rank != 1 {
+		t.Error("up at once")
+	}
+	if s.allocate(s.to); w.target.rank != 2 {
+		t.Error("never up again")
+	}
+}
+
 // TestRoomForAll divides a narrow path: what is on stage first, then something
 // of everyone.
 func TestRoomForAll(t *testing.T) {
