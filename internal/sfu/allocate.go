@@ -7,6 +7,7 @@ const (
 	upFactor   = 6               // fifths of a higher layer's rate that have to be there
 	keepShare  = 5               // part of the room that what is shown already may be too much
 	breakAt    = 3               // halves of the room from which on a layer is broken off
+	rampTime   = 3 * time.Second // of a new view, in which probes find room for it
 	wantMore   = 5               // quarters of what is wanted: what probes look for
 	firstLeast = 2               // part of its rate that the first video needs
 )
@@ -33,10 +34,9 @@ func (sh *shard) allocate(c *conn) {
 				continue
 			}
 			want += w.ideal.cost(sh.now)
-			low := w.video.lowest()
-			if cost := low.cost(sh.now); cost <= left+w.slack(low) || first && cost <= firstLeast*left {
+			if low := w.video.lowest(); sh.affords(w, low, left, first) {
 				w.chosen = low
-				left -= cost
+				left -= low.cost(sh.now)
 			}
 			for first = false; stage && sh.raise(w, &left); {
 			}
@@ -57,6 +57,18 @@ func (sh *shard) allocate(c *conn) {
 		}
 	}
 	p.estimate.Want(int64(want+p.soundRate) * wantMore / 4)
+}
+
+// affords tells whether there is room for a view's lowest layer.
+func (sh *shard) affords(w *view, low *layer, left int, first bool) bool {
+	cost := low.cost(sh.now)
+	switch {
+	case w.target != nil && sh.now-w.shown < rampTime:
+		return true // what it takes was not known, and the estimate follows
+	case w.target == nil && w.began && !first:
+		cost += cost * (upFactor - 5) / 5
+	}
+	return cost <= left+w.slack(low) || first && cost <= firstLeast*left
 }
 
 // slack returns how much too much a layer may be: estimates waver, and what is
@@ -112,7 +124,7 @@ func (sh *shard) choose(w *view, room int) {
 	if l == w.target {
 		return
 	}
-	w.aim(l)
+	w.aim(l, sh.now)
 	if l != nil && l != w.layer {
 		sh.askKey(l)
 	}

@@ -603,3 +603,40 @@ func TestReportsNothing(t *testing.T) {
 		return ""
 	})
 }
+
+// TestOneLayerRamps shows cameras of one layer while it is found out what they
+// take and whether there is room, and keeps all but one back when there is not.
+func TestOneLayerRamps(t *testing.T) {
+	b := newBench(t, 2, 1)
+	films := b.film(t, 1100)
+	c := b.order[2]
+	c.path.fed = true
+	run := func(d time.Duration) {
+		for end := b.now + d; b.now < end; b.now += 4 * time.Millisecond {
+			for _, f := range films {
+				f.next(b.shard)
+			}
+			b.forward()
+			b.lookAfter(c.room)
+			b.runPlans()
+		}
+		b.plan(c)
+		b.runPlans()
+	}
+	seen := func() (n int) {
+		for _, w := range c.views {
+			if w != nil && w.layer != nil {
+				n++
+			}
+		}
+		return n
+	}
+	run(2 * time.Second)
+	if rate := films[0].layer.rate; seen() != 2 || rate < 2000e3 {
+		t.Errorf("sees %d of %d bit/s", seen(), rate)
+	}
+	c.path.estimate.REMB(2500e3, b.now)
+	if run(2 * time.Second); seen() != 1 {
+		t.Errorf("sees %d where there is room for one", seen())
+	}
+}

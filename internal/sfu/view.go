@@ -24,7 +24,8 @@ type view struct {
 	ideal  *layer // that it would get if there were room; as of the last plan
 	chosen *layer // by the plan being made
 	target *layer
-	layer  *layer // forwarded now; differs from target until a key frame comes
+	shown  time.Duration // when it got a target
+	layer  *layer        // forwarded now; differs from target until a key frame comes
 
 	began    bool
 	last     uint64 // greatest index the receiver saw
@@ -89,7 +90,7 @@ func (c *conn) unview(v *video) {
 		return
 	}
 	w.stop()
-	w.aim(nil)
+	w.aim(nil, 0)
 	c.views[v.slot] = nil
 	if w.began {
 		c.retire(v.ssrc, w.last)
@@ -116,12 +117,15 @@ func (w *view) inherit() {
 }
 
 // aim sets the layer that the view changes to at its next key frame.
-func (w *view) aim(l *layer) {
+func (w *view) aim(l *layer, now time.Duration) {
 	if w.target == l {
 		return
 	}
 	old := w.target
 	w.target = l
+	if old == nil {
+		w.shown = now
+	}
 	if old != nil && old != w.layer {
 		old.leave(w)
 	}

@@ -314,7 +314,7 @@ func TestViewNeverRepeats(t *testing.T) {
 			case 0:
 				w.stop()
 			case 1, 2, 3:
-				w.aim(v.layers[rng.IntN(3)])
+				w.aim(v.layers[rng.IntN(3)], at)
 			case 4:
 				index[rng.IntN(3)] += uint64(rng.IntN(6000))
 			}
@@ -357,7 +357,7 @@ func TestViewNeverRepeats(t *testing.T) {
 		if w.stop(); viewers > 2 {
 			t.Errorf("%d entries for one viewer", viewers)
 		}
-		if w.aim(nil); len(v.layers[0].viewers)+len(v.layers[1].viewers)+len(v.layers[2].viewers) > 0 {
+		if w.aim(nil, 0); len(v.layers[0].viewers)+len(v.layers[1].viewers)+len(v.layers[2].viewers) > 0 {
 			t.Error("still a viewer")
 		}
 	}
