@@ -105,9 +105,21 @@ func run(t *testing.T, server string, cfg Config) (w Window) {
 	return w
 }
 
-// TestVideo publishes layers to the baseline, which hears the first one: every
-// packet of one layer has to arrive.
-func TestVideo(t *testing.T) {
+// TestVideoArrives shows two videos to four viewers who ask for them.
+func TestVideoArrives(t *testing.T) {
+	t.Parallel()
+	for _, layers := range []int{1, 3} {
+		s := tiny(t, "V3")
+		s.Kbps, s.Layers = 500, layers
+		w := run(t, serve(t), Config{Scenario: s, Feedback: true})
+		if w.Lost != 0 || w.Received == 0 || w.Broken != 0 {
+			t.Errorf("%d layers: got %d of %d packets", layers, w.Received, w.Expected)
+		}
+	}
+}
+
+// TestBaselineVideo publishes to the baseline alone.
+func TestBaselineVideo(t *testing.T) {
 	t.Parallel()
 	base, err := startBaseline(t.Context(), baselineCommand(t))
 	if err != nil {
