@@ -38,7 +38,9 @@ func (sh *shard) allocate(c *conn) {
 				w.chosen = low
 				left -= low.cost(sh.now)
 			}
-			for first = false; stage && sh.raise(w, &left); {
+			first = false
+			for higher := stage; higher; {
+				higher = sh.raise(w, &left)
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 // Package sfu is the media server: one UDP port, ICE-lite, DTLS in both roles,
-// SRTP, and the forwarding of sound between the connections of a call
+// SRTP, and the forwarding of sound and video between the connections of a call
 // (media.md, perf.md 6).
+//
+// Sound keeps its SSRC: a source is forwarded to the subscriptions of all while
+// it is among the loudest. A video has layers; each receiver that wants it has
+// a view, one stream made of runs of the layers that its path has room for.
 //
 // One goroutine, the shard, reads datagrams in batches and owns everything a
 // packet touches: it takes no lock, starts no timer and allocates nothing per
