@@ -36,7 +36,8 @@ type DB struct {
 }
 
 // Open opens the database that url names, sqlite:PATH or sqlite::memory:, and
-// brings its tables up to date. Auth keys are encrypted with seal.
+// brings its tables up to date. Auth keys are encrypted with seal, and a
+// database that was made with another one is refused with ErrSecret.
 func Open(ctx context.Context, url string, seal [32]byte) (*DB, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:")
 	if !ok || path == "" {
@@ -54,6 +55,9 @@ func Open(ctx context.Context, url string, seal [32]byte) (*DB, error) {
 	}
 	if err == nil {
 		err = migrate(ctx, db.writer)
+	}
+	if err == nil {
+		err = db.claim(ctx, seal)
 	}
 	if err != nil {
 		_ = db.Close()
@@ -107,13 +111,17 @@ func (db *DB) openFile(path string) error {
 	return nil
 }
 
-// Close ends all connections; running transactions finish or fail first.
+// Close ends all connections; running transactions finish or fail first. What
+// is in the write-ahead log goes into the database's file, which is then the
+// only one.
 func (db *DB) Close() error {
 	var errs []error
 	if db.read != nil && db.read != db.writer {
 		errs = append(errs, db.read.Close())
 	}
 	if db.writer != nil {
+		// If another process reads, the log stays, and nothing is lost.
+		_, _ = db.writer.ExecContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`)
 		errs = append(errs, db.writer.Close())
 	}
 	return errors.Join(errs...)

@@ -98,11 +98,11 @@ func TestReopen(t *testing.T) {
 	if got, err := open(t, url).LoadKey(t.Context(), 9); err != nil || got != k {
 		t.Errorf("LoadKey after reopening = %v, %v", got, err)
 	}
-	other, err := Open(t.Context(), url, [32]byte{2})
-	if err != nil {
+	other := open(t, url)
+	var err error
+	if other.seal, err = newSeal([32]byte{2}); err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
 	if _, err := other.LoadKey(t.Context(), 9); err == nil || errors.Is(err, rpc.ErrNoKey) {
 		t.Errorf("LoadKey with another seal: %v", err)
 	}
