@@ -56,7 +56,8 @@ type Addrs struct {
 type App struct {
 	cfg      Config
 	log      *slog.Logger
-	lock     *dirLock
+	dirLock  *fileLock
+	dbLock   *fileLock
 	secrets  *secrets
 	listener net.Listener
 	db       *store.DB
@@ -95,7 +96,10 @@ func newLogger(w io.Writer, debug bool) *slog.Logger {
 
 // open builds every part, lowest first.
 func (a *App) open(ctx context.Context) (err error) {
-	if a.lock, err = openDir(a.cfg.Data); err != nil {
+	if err = checkPublicIPs(a.cfg.PublicIPs); err != nil {
+		return err
+	}
+	if a.dirLock, err = openDir(a.cfg.Data); err != nil {
 		return err
 	}
 	if a.secrets, err = loadSecrets(a.cfg.Data); err != nil {
@@ -104,8 +108,8 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
 		return fmt.Errorf("%w: --listen %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Listen, err)
 	}
-	if a.db, err = store.Open(ctx, a.dbURL(), a.secrets.seal); err != nil {
-		return fmt.Errorf("%w: --db %s can't be used (%w); name sqlite:FILE, a file that can be written", ErrSetting, a.dbURL(), err)
+	if err = a.openDB(ctx); err != nil {
+		return err
 	}
 	hasher := peer.NewHasher(a.secrets.hashes)
 	if err = a.openServices(ctx, hasher); err != nil {
@@ -120,6 +124,16 @@ func (a *App) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// checkPublicIPs refuses addresses that no client can send to.
+func checkPublicIPs(ips []netip.Addr) error {
+	for _, ip := range ips {
+		if !ip.IsValid() || ip.Unmap().IsUnspecified() || ip.IsMulticast() || ip.Unmap().IsMulticast() {
+			return fmt.Errorf("%w: --public-ip %s is no address of a machine; name the one that clients reach this machine at", ErrSetting, ip)
+		}
+	}
+	return nil
+}
+
 // dbURL returns the database's URL: a file of the data directory when none is
 // set.
 func (a *App) dbURL() string {
@@ -127,6 +141,22 @@ func (a *App) dbURL() string {
 		return "sqlite:" + a.path("parley.db")
 	}
 	return a.cfg.DB
+}
+
+// openDB locks and opens the database.
+func (a *App) openDB(ctx context.Context) (err error) {
+	if a.dbLock, err = lockDB(a.dbURL()); err != nil {
+		return err
+	}
+	a.db, err = store.Open(ctx, a.dbURL(), a.secrets.seal)
+	switch {
+	case errors.Is(err, store.ErrSecret):
+		return fmt.Errorf("%w: --db %s was made with another secret than %s; restore the one that belongs to it, or name another database",
+			ErrSetting, a.dbURL(), a.path("secret"))
+	case err != nil:
+		return fmt.Errorf("%w: --db %s can't be used (%w); name sqlite:FILE, a file that can be written", ErrSetting, a.dbURL(), err)
+	}
+	return nil
 }
 
 // openFront builds what clients talk to.
@@ -264,5 +294,6 @@ func (a *App) close() {
 	if a.listener != nil {
 		_ = a.listener.Close() // Serve has closed it already, if it ran
 	}
-	a.lock.close()
+	a.dbLock.close()
+	a.dirLock.close()
 }

@@ -107,7 +107,7 @@ func TestStop(t *testing.T) {
 		t.Error(left, err)
 	}
 	for _, f := range left { // no temporary files, no WAL
-		if f != "parley.db" && f != "server.pem" && f != "secret" && f != "lock" {
+		if f != "parley.db" && f != "server.pem" && f != "secret" && f != "lock" && f != "parley.db.lock" {
 			t.Errorf("%s is left", f)
 		}
 	}

@@ -3,6 +3,7 @@ package app_test
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,15 @@ func TestSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, file, "no database")
 	running := start(t, config(dataDir(t)))
+	used := filepath.Join(running.dir, "parley.db")
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(used, link); err != nil {
+		t.Fatal(err)
+	}
+	strange := filepath.Join(t.TempDir(), "strange.db")
+	made := config(dataDir(t))
+	made.DB = "sqlite:" + strange
+	start(t, made).stop()
 	for name, tt := range map[string]struct {
 		change func(c *app.Config)
 		says   string
@@ -32,6 +42,7 @@ func TestSettings(t *testing.T) {
 		"data is a file": {func(c *app.Config) { c.Data = file }, "--data " + file},
 		"data in a file": {func(c *app.Config) { c.Data = filepath.Join(file, "x") }, "--data " + file},
 		"data in use":    {func(c *app.Config) { c.Data = running.dir }, "in use"},
+		"data is empty":  {func(c *app.Config) { c.Data = "" }, "--data is empty"},
 		"secret damaged": {func(c *app.Config) { write(t, filepath.Join(c.Data, "secret"), "x") }, "damaged"},
 		"secret is a directory": {func(c *app.Config) {
 			if err := os.Mkdir(filepath.Join(c.Data, "secret"), 0o700); err != nil {
@@ -42,6 +53,11 @@ func TestSettings(t *testing.T) {
 		"db engine":            {func(c *app.Config) { c.DB = "mysql://localhost" }, "--db mysql://localhost"},
 		"db without a path":    {func(c *app.Config) { c.DB = "sqlite:" }, "--db sqlite:"},
 		"db is something else": {func(c *app.Config) { c.DB = "sqlite:" + file }, "--db sqlite:" + file},
+		"db in use":            {func(c *app.Config) { c.DB = "sqlite:" + used }, "--db sqlite:" + used + " is in use"},
+		"db in use by a link":  {func(c *app.Config) { c.DB = "sqlite:" + link }, "is in use"},
+		"db of another secret": {func(c *app.Config) { c.DB = "sqlite:" + strange }, "another secret"},
+		"public ip of nobody":  {func(c *app.Config) { c.PublicIPs = []netip.Addr{netip.IPv6Unspecified()} }, "--public-ip ::"},
+		"public ip of many":    {func(c *app.Config) { c.PublicIPs = []netip.Addr{netip.MustParseAddr("224.0.0.1")} }, "--public-ip 224.0.0.1"},
 		"db nowhere":           {func(c *app.Config) { c.DB = "sqlite:" + filepath.Join(file, "x.db") }, "--db sqlite:" + file},
 	} {
 		t.Run(name, func(t *testing.T) {
