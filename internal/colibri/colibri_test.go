@@ -52,6 +52,8 @@ func TestParseJoinRefuses(t *testing.T) {
 		"empty group":    {"[1017728011,1258359703]", "[]", ErrShape},
 		"not JSON":       {"{", "[", ErrShape},
 		"source is text": {"943422434", `"x"`, ErrShape},
+		"source is long": {"943422434", "4294967296", ErrShape},
+		"ssrc is long":   {"-246425938", "-2147483649", ErrShape},
 	} {
 		if _, err := ParseJoin([]byte(strings.Replace(webK, tt.old, tt.with, 1))); !errors.Is(err, tt.want) {
 			t.Errorf("%s: err = %v, want %v", name, err, tt.want)

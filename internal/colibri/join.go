@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -82,16 +83,24 @@ func ParseJoin(data []byte) (Join, error) {
 	if len(raw.Groups) > maxGroups || len(j.Fingerprints) > maxPrints {
 		return Join{}, fmt.Errorf("%w: too many entries", ErrShape)
 	}
+	var err error
 	if raw.SSRC != nil {
-		j.SSRC, j.HasSSRC = source(*raw.SSRC), true
+		if j.SSRC, err = source(*raw.SSRC); err != nil {
+			return Join{}, err
+		}
+		j.HasSSRC = true
 	}
 	for _, g := range raw.Groups {
 		if len(g.Sources) == 0 || len(g.Sources) > maxSources || !token(g.Semantics, 1) {
 			return Join{}, fmt.Errorf("%w: source group", ErrShape)
 		}
 		group := SourceGroup{Semantics: g.Semantics}
-		for _, s := range g.Sources {
-			group.Sources = append(group.Sources, source(s))
+		for _, v := range g.Sources {
+			s, err := source(v)
+			if err != nil {
+				return Join{}, err
+			}
+			group.Sources = append(group.Sources, s)
 		}
 		j.Groups = append(j.Groups, group)
 	}
@@ -102,7 +111,12 @@ func ParseJoin(data []byte) (Join, error) {
 }
 
 // source accepts an SSRC in its signed and its unsigned spelling.
-func source(v int64) int32 { return int32(uint32(v)) }
+func source(v int64) (int32, error) {
+	if v < math.MinInt32 || v > math.MaxUint32 {
+		return 0, fmt.Errorf("%w: ssrc %d has more than 32 bits", ErrShape, v)
+	}
+	return int32(uint32(v)), nil
+}
 
 // token tells whether s is printable ASCII of a sensible length.
 func token(s string, least int) bool {
