@@ -67,7 +67,11 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 	key, ok := tokenID(g.secret, bearer(r))
 	if !ok {
 		if first, key, ok = g.hello(ctx, conn); !ok {
-			_ = conn.Close(websocket.StatusPolicyViolation, `send {"token": ...} first`)
+			why := `send {"token": ...} first`
+			if first.Token != "" {
+				why = "unknown token"
+			}
+			_ = conn.Close(websocket.StatusPolicyViolation, why)
 			return
 		}
 	}

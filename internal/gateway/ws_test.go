@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,6 +86,14 @@ func TestHello(t *testing.T) {
 		_ = f.send(c, first)
 		if text, code := f.read(c); code != websocket.StatusPolicyViolation {
 			t.Errorf("%s: answered %q, closed with %d", first, text, code)
+		}
+	}
+	for first, want := range map[string]string{`{}`: "first", `{"token":"x"}`: "unknown token"} {
+		c := f.dial("")
+		_ = f.send(c, first)
+		_, _, err := c.Read(t.Context())
+		if closed, ok := errors.AsType[websocket.CloseError](err); !ok || !strings.Contains(closed.Reason, want) {
+			t.Errorf("%s: %v, want a reason with %q", first, err, want)
 		}
 	}
 	large := f.dial(f.token)

@@ -104,6 +104,30 @@ func TestJSONLimits(t *testing.T) {
 	}
 }
 
+// TestJSONErrors pins what is told to whoever writes a request by hand.
+func TestJSONErrors(t *testing.T) {
+	for _, tt := range []struct{ method, data, says string }{
+		{"updates.getState", `{"bogus":1}`, `unmarshal updates.getState: unknown field "bogus"`},
+		{"updates.getState", `[]`, `want an object`},
+		{"updates.getState", `7`, `want an object`},
+		{
+			"phone.getGroupCall", `{"call":{"id":1}}`,
+			`field call: needs "_", one of inputGroupCall, inputGroupCallInviteMessage, inputGroupCallSlug`,
+		},
+		{"phone.getGroupCall", `{"call":7}`, `field call: wrong type: want an object`},
+		{"phone.getGroupCall", `{"call":{"_":"nothing"}}`, `unknown constructor "nothing", want one of inputGroupCall, `},
+		{"phone.getGroupCall", `{"call":{"_":"peerUser"}}`, `wrong type: want one of inputGroupCall, `},
+		{"initConnection", `{"params":{"_":"jsonArray","value":[7]}}`, `field params: field value: element 0: wrong type: want an object`},
+		{"messages.sendMessage", `{"peer":{}}`, `needs "_", one of inputPeer`},
+		{"channels.getParticipants", `{"filter":{"_":7}}`, `needs "_", one of channelParticipants`},
+	} {
+		_, err := UnmarshalMethod(tt.method, []byte(tt.data))
+		if err == nil || !strings.Contains(err.Error(), tt.says) || len(err.Error()) > 400 {
+			t.Errorf("%s %s: %v, want %s", tt.method, tt.data, err, tt.says)
+		}
+	}
+}
+
 // TestJSONShapes pins what a browser sends and sees.
 func TestJSONShapes(t *testing.T) {
 	o, err := UnmarshalMethod("channels.getFullChannel", []byte(`{"channel":{"_":"inputPeerChannel","channel_id":5,"access_hash":"-6"}}`))

@@ -9,7 +9,9 @@ import (
 	"io"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 
 	"parley/internal/tl"
 )
@@ -45,7 +47,11 @@ func parseJSON(data []byte) (map[string]any, error) {
 	var tree map[string]any
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	if err := dec.Decode(&tree); err != nil {
+	err := dec.Decode(&tree)
+	if _, other := errors.AsType[*json.UnmarshalTypeError](err); other {
+		return nil, errObject
+	}
+	if err != nil {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
@@ -59,6 +65,7 @@ type jsonReader struct{ depth, nodes int }
 
 var (
 	errType        = errors.New("wrong type")
+	errObject      = fmt.Errorf("%w: want an object", errType)
 	errConstructor = errors.New(`field "_": wrong constructor`)
 )
 
@@ -107,11 +114,17 @@ func unknownField(tree map[string]any, v reflect.Value) error {
 			known = known || field == name && name != "-"
 		}
 		if !known {
-			return fmt.Errorf("field %.40q: %w", name, ErrUnknown)
+			return unknownError(fmt.Sprintf("unknown field %.40q", name))
 		}
 	}
 	return nil
 }
+
+// unknownError is ErrUnknown in words for who wrote the JSON.
+type unknownError string
+
+func (e unknownError) Error() string   { return string(e) }
+func (unknownError) Is(err error) bool { return err == ErrUnknown }
 
 // value sets v from a JSON value that is not null.
 func (r *jsonReader) value(value any, v reflect.Value) error {
@@ -124,7 +137,7 @@ func (r *jsonReader) value(value any, v reflect.Value) error {
 	case reflect.Struct:
 		tree, ok := value.(map[string]any)
 		if !ok {
-			return errType
+			return errObject
 		}
 		return r.fields(tree, v)
 	case reflect.Slice, reflect.Array:
@@ -137,12 +150,15 @@ func (r *jsonReader) value(value any, v reflect.Value) error {
 func (r *jsonReader) class(value any, v reflect.Value) error {
 	tree, ok := value.(map[string]any)
 	if !ok {
-		return errType
+		return errObject
 	}
-	name, _ := tree["_"].(string)
+	name, ok := tree["_"].(string)
+	if !ok {
+		return fmt.Errorf(`needs "_", one of %s`, members(v.Type()))
+	}
 	i, ok := lookup(name)
 	if !ok || constructors[i].method {
-		return fmt.Errorf("constructor %.40q: %w", name, ErrUnknown)
+		return unknownError(fmt.Sprintf("unknown constructor %.40q, want one of %s", name, members(v.Type())))
 	}
 	o := reflect.ValueOf(constructors[i].make())
 	if err := r.fields(tree, o.Elem()); err != nil {
@@ -154,7 +170,22 @@ func (r *jsonReader) class(value any, v reflect.Value) error {
 			return nil
 		}
 	}
-	return errType
+	return fmt.Errorf("%w: want one of %s", errType, members(v.Type()))
+}
+
+// members names the constructors of a class, the first few if they are many.
+func members(class reflect.Type) string {
+	const most = 8
+	var names []string
+	for _, c := range constructors {
+		if !c.method && reflect.TypeOf(c.make()).Implements(class) {
+			names = append(names, c.name)
+		}
+	}
+	if len(names) > most {
+		names = append(slices.Clip(names[:most]), "...")
+	}
+	return strings.Join(names, ", ")
 }
 
 func (r *jsonReader) list(value any, v reflect.Value) error {
