@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // the engine
 )
@@ -33,6 +34,7 @@ type DB struct {
 	writer *sql.DB // one connection
 	read   *sql.DB // for statements that change nothing
 	seal   cipher.AEAD
+	broken atomic.Bool // the last write failed because of the disk, not of the data
 }
 
 // Open opens the database that url names, sqlite:PATH or sqlite::memory:, and
@@ -130,6 +132,14 @@ func (db *DB) Close() error {
 // write runs f in a transaction, one after another, and commits when f returns
 // nil. Inside, everything reads through tx.
 func (db *DB) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+	err := db.transact(ctx, f)
+	if err == nil || diskFailed(err) {
+		db.broken.Store(err != nil)
+	}
+	return err
+}
+
+func (db *DB) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)

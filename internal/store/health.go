@@ -1,0 +1,42 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// diskFailed tells whether err says that the database can't be written at all:
+// the disk is full, broken or read-only.
+func diskFailed(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return false
+	}
+	switch failed.Code() & 0xff { // the rest says more
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CANTOPEN:
+		return true
+	}
+	return false
+}
+
+// Health returns nil while writing works. Once a write has failed because of
+// the disk it tries another one, so that it hears when the disk is well again.
+func (db *DB) Health(ctx context.Context) error {
+	if !db.broken.Load() {
+		return nil
+	}
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, randomblob(4096))
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, "health")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	return nil
+}
