@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"parley/internal/api"
 	"parley/internal/calls"
@@ -219,11 +220,24 @@ func (a *App) routes(mux *http.ServeMux) {
 	})
 }
 
-var errDraining = errors.New("draining")
+// Why the server takes no part.
+var (
+	errDraining = errors.New("draining")
+	errDatabase = errors.New("the database can't be written")
+)
+
+// healthTime bounds a check of health.
+const healthTime = 5 * time.Second
 
 func (a *App) ready() error {
 	if a.draining.Load() {
 		return errDraining
+	}
+	ctx, stop := context.WithTimeout(context.Background(), healthTime)
+	defer stop()
+	if err := a.db.Health(ctx); err != nil {
+		a.log.Warn("database can't be written", "err", err)
+		return errDatabase
 	}
 	return nil
 }
