@@ -6,10 +6,12 @@ const (
 	upAfter    = 3 * time.Second // since a receiver got less for lack of room
 	upFactor   = 6               // fifths of a higher layer's rate that have to be there
 	keepShare  = 5               // part of the room that what is shown already may be too much
-	breakAt    = 3               // halves of the room from which on a layer is broken off
+	breakAt    = 3               // times the room, from which on a layer is broken off
+	breakLoss  = 0.05            // share of packets, from which on any that is too much is
 	rampTime   = 3 * time.Second // of a new view, in which probes find room for it
 	wantMore   = 5               // quarters of what is wanted: what probes look for
-	firstLeast = 2               // part of its rate that the first video needs
+	firstLeast = 2               // part of its rate that the first video needs,
+	firstSmall = 150e3           // unless it needs no more than this
 )
 
 // allocate chooses the layers that a connection gets: those on stage as high
@@ -70,7 +72,10 @@ func (sh *shard) affords(w *view, low *layer, left int, first bool) bool {
 	case w.target == nil && w.began && !first:
 		cost += cost * (upFactor - 5) / 5
 	}
-	return cost <= left+w.slack(low) || first && cost <= firstLeast*left
+	if first && (cost <= firstLeast*left || cost <= firstSmall && cost <= firstLeast*w.conn.path.rate(sh.now)) {
+		return true
+	}
+	return cost <= left+w.slack(low)
 }
 
 // slack returns how much too much a layer may be: estimates waver, and what is
@@ -120,7 +125,7 @@ func (sh *shard) choose(w *view, room int) {
 			p.fell = sh.now
 		}
 	}
-	if l == nil || w.layer != nil && (!w.layer.live || w.layer != l && 2*w.layer.cost(sh.now) > breakAt*room) {
+	if l == nil || w.layer != nil && (!w.layer.live || w.layer != l && p.breaks(w.layer.cost(sh.now), room)) {
 		w.stop()
 	}
 	if l == w.target {
@@ -130,4 +135,10 @@ func (sh *shard) choose(w *view, room int) {
 	if l != nil && l != w.layer {
 		sh.askKey(l)
 	}
+}
+
+// breaks tells whether a layer is so far beyond the room that the receiver is
+// better off without a picture until the next layer's key frame comes.
+func (p *path) breaks(cost, room int) bool {
+	return cost > breakAt*room || cost > room && p.estimate.Loss() > breakLoss
 }

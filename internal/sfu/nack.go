@@ -126,12 +126,13 @@ func (sh *shard) askMissing() {
 }
 
 // answer sends the packet with a number that the receiver names once more.
+// What came before the key frame of another layer is of no use any more.
 func (sh *shard) answer(w *view, seq uint16) (size int) {
-	p := w.conn.path
-	if w.video.repair == 0 || !w.began || !p.mayRepeat(sh.now) {
+	p, index := w.conn.path, w.extend(seq)
+	if w.video.repair == 0 || !w.began || index < w.runs[w.now].from || !p.mayRepeat(sh.now) {
 		return 0
 	}
-	size = sh.repeat(w, w.extend(seq))
+	size = sh.repeat(w, index)
 	p.credit -= size
 	return size
 }

@@ -67,3 +67,61 @@ func TestPace(t *testing.T) {
 		t.Errorf("%d packets of the next picture", len(got))
 	}
 }
+
+// TestHeldBackLeavesNoGap stops a video while some of it waits to leave: the
+// receiver misses nothing.
+func TestHeldBackLeavesNoGap(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.to.path.fed = true
+	s.to.path.estimate.REMB(300e3, s.now)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	s.now += time.Second
+	var last egress
+	for i := range 40 {
+		b := append(slim(0, false, 2), make([]byte, 1000)...)
+		if i > 0 {
+			b[0] &^= 0x10
+		}
+		for _, p := range s.take(0, typeVP8, 3000, b) {
+			last = p
+		}
+	}
+	w := s.to.view(s.from.video)
+	if !w.holding {
+		t.Fatal("nothing is held back")
+	}
+	s.gate(s.from.video, false)
+	s.runPlans()
+	s.now += time.Second
+	s.drain()
+	s.gate(s.from.video, true)
+	s.runPlans()
+	got := s.take(0, typeVP8, 90000, slim(0, true, 50))
+	if len(got) != 1 || got[0].Sequence != last.Sequence+1 {
+		t.Fatalf("after %+v came %+v", last.Header, got)
+	}
+	if r := w.find(w.last); r == nil || w.last != r.from {
+		t.Errorf("packet is of run %+v", r)
+	}
+}
+
+// TestOldLayerIsNotRepeated answers a receiver that misses packets from before
+// a switch with nothing: it has a key frame.
+func TestOldLayerIsNotRepeated(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	s.take(0, typeVP8, 3000, slim(0, false, 2))
+	w := s.to.view(s.from.video)
+	old := uint16(w.last)
+	if s.answer(w, old) == 0 || s.answer(w, old+1) != 0 {
+		t.Error("a packet of this layer is not sent again")
+	}
+	s.take(1, typeVP8, 0, slim(1, true, 1))
+	s.show(360)
+	s.take(1, typeVP8, 6000, slim(1, true, 3))
+	if w.layer.rank != 1 || s.answer(w, old) != 0 || s.answer(w, uint16(w.last)) == 0 {
+		t.Errorf("a packet of the old layer is sent again, or none of the new")
+	}
+}

@@ -134,10 +134,13 @@ func (w *view) aim(l *layer, now time.Duration) {
 	}
 }
 
-// stop ends what is forwarded; it goes on with a key frame.
+// stop ends what is forwarded; it goes on with a key frame. Packets that were
+// held back never leave: their numbers are given to those that do.
 func (w *view) stop() {
 	w.show(nil)
-	w.holding = false
+	if w.holding {
+		w.holding, w.last = false, w.held-1
+	}
 }
 
 // show sets the layer that is forwarded.
