@@ -204,6 +204,32 @@ async function change(source, endpoint, heights, watched = 6) {
   return { took, gap }
 }
 
+/** Looks at a video now and then; seen tells what it saw. */
+function watch(source) {
+  const shown = find(source)
+  const seen = { frames: 0, gap: 0, heights: {} }
+  let [frames, last] = [-1, performance.now()]
+  const look = async () => {
+    const { framesDecoded = 0, frameHeight = 0 } = await stats(source)
+    const now = performance.now()
+    seen.gap = Math.max(seen.gap, now - last)
+    if (framesDecoded > frames) {
+      if (frames >= 0) seen.frames += framesDecoded - frames
+      ;[frames, last] = [framesDecoded, now]
+      seen.heights[frameHeight] = (seen.heights[frameHeight] ?? 0) + 1
+    }
+  }
+  clearInterval(shown.watching)
+  shown.watching = setInterval(look, 50)
+  shown.seen = seen
+}
+
+/**
+ * Returns how many frames of a video came since it is watched, the longest
+ * time without one in milliseconds, and how often it was seen in which height.
+ */
+const seen = (source) => find(source).seen
+
 /** Returns the colour of a video at a place, 0 to 1 across and down: red, green, blue. */
 function colour(source, across, down) {
   const { element } = find(source)
@@ -214,7 +240,7 @@ function colour(source, across, down) {
 }
 
 window.member = {
-  prepare, connect, receive, hear, stats, sent, transport, want, change, colour,
+  prepare, connect, receive, hear, stats, sent, transport, want, change, watch, seen, colour,
   messages: () => connection.messages,
   close: () => connection.pc.close(),
 }

@@ -46,7 +46,7 @@ type Network struct {
 func New(t testing.TB) *Network {
 	t.Helper()
 	n := &Network{last: hub, hosts: map[netip.Addr]*Host{}}
-	n.attach(t, hub, func(f func() error) error { return f() }, func() {})
+	n.attach(t, hub, func(f func() error) error { return f() })
 	return n
 }
 
@@ -64,11 +64,11 @@ func (n *Network) Add(t testing.TB) *Host {
 	if err := s.do(func() error { return syscall.Unshare(syscall.CLONE_NEWNET) }); err != nil {
 		t.Fatal("make a network namespace:", err)
 	}
-	return n.attach(t, addr, s.do, s.close)
+	return n.attach(t, addr, s.do)
 }
 
 // attach gives a namespace its device.
-func (n *Network) attach(t testing.TB, addr netip.Addr, do func(func() error) error, leave func()) *Host {
+func (n *Network) attach(t testing.TB, addr netip.Addr, do func(func() error) error) *Host {
 	t.Helper()
 	h := &Host{addr: addr, seen: addr, do: do}
 	h.up, h.down = newPipe(uint64(addr.As4()[3])), newPipe(uint64(addr.As4()[3])<<8)
@@ -97,7 +97,6 @@ func (n *Network) attach(t testing.TB, addr netip.Addr, do func(func() error) er
 		h.up.close()
 		h.down.close()
 		running.Wait()
-		leave()
 	})
 	return h
 }
@@ -192,7 +191,9 @@ func open() (*os.File, error) {
 	return os.NewFile(uintptr(fd), device), nil
 }
 
-// space is a thread that lives in a namespace of its own.
+// space is a thread that lives in a namespace of its own, and as long as the
+// process does: before it was ours it may have started a server, which by
+// Pdeathsig would end with it.
 type space struct {
 	work chan func()
 }
@@ -200,7 +201,7 @@ type space struct {
 func newSpace() *space {
 	s := &space{work: make(chan func())}
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with us
+		runtime.LockOSThread() // for good: nobody else may run in the namespace
 		for f := range s.work {
 			f()
 		}
@@ -214,8 +215,6 @@ func (s *space) do(f func() error) error {
 	s.work <- func() { done <- f() }
 	return <-done
 }
-
-func (s *space) close() { close(s.work) }
 
 // ip runs iproute2's command in the calling thread's namespace.
 func ip(args string) error {
