@@ -142,9 +142,6 @@ func Layers() []int {
 	return slices.Compact(all)
 }
 
-// MethodName returns the name of a request's method.
-func MethodName(req Object) string { return req.TypeName() }
-
 // finish returns o if nothing went wrong and nothing is left.
 func finish(d *tl.Decoder, o Object) (Object, error) {
 	if d.Err() == nil && d.Len() > 0 {
