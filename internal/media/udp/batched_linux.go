@@ -19,6 +19,7 @@ const (
 	maxRun      = 60000 // bytes of one run; an IP datagram ends at 65535
 	controlSize = 24    // CMSG_SPACE(2) on 64 bits
 	sendWait    = 5     // ms to wait for room in the socket's buffer
+	maxCall     = 64    // messages of one system call; more save nothing
 )
 
 // mmsg is struct mmsghdr.
@@ -237,11 +238,12 @@ func (s *batched) flushOnce() {
 }
 
 // send is the callback around sendmmsg. A full buffer is waited for briefly:
-// then packets are shed, since nobody wants them late.
+// then packets are shed, since nobody wants them late. The call never blocks
+// and is short: told of it, the scheduler would take the processor away.
 func (s *batched) send(fd uintptr) bool {
 	for try := 0; ; try++ {
-		n, _, errno := syscall.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.out.messages[s.from])),
-			uintptr(len(s.runs)-s.from), unix.MSG_DONTWAIT, 0, 0)
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.out.messages[s.from])),
+			uintptr(min(len(s.runs)-s.from, maxCall)), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
 			s.got, s.errno = int(n), 0
