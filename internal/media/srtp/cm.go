@@ -1,6 +1,7 @@
 package srtp
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/pion/rtp"
@@ -12,8 +13,8 @@ const (
 	rtcpCM = 64 // replay window of SRTCP
 )
 
-// cm is AES128_CM_HMAC_SHA1_80. pion estimates the index by itself from the
-// sequence numbers it sees, by the same rules as Window.
+// cm is AES128_CM_HMAC_SHA1_80. pion would estimate rollover counters by itself
+// and is told them instead: it knows streams only from their first packet on.
 type cm struct {
 	context *pion.Context
 	header  rtp.Header
@@ -28,15 +29,17 @@ func newCM(key, salt []byte) (*cm, error) {
 	return &cm{context: c}, nil
 }
 
-func (c *cm) SealRTP(dst, header, payload []byte, _ uint64) (int, error) {
+func (c *cm) SealRTP(dst, header, payload []byte, index uint64) (int, error) {
+	c.context.SetROC(binary.BigEndian.Uint32(header[8:]), uint32(index>>16))
 	c.packet = append(append(c.packet[:0], header...), payload...)
 	return finish(dst)(c.context.EncryptRTP(dst[:0], c.packet, &c.header))
 }
 
-func (c *cm) OpenRTP(packet []byte, header int, _ uint64) ([]byte, error) {
+func (c *cm) OpenRTP(packet []byte, header int, index uint64) ([]byte, error) {
 	if header < rtpFixed || len(packet) < header+cmTag {
 		return nil, ErrAuth
 	}
+	c.context.SetROC(binary.BigEndian.Uint32(packet[8:]), uint32(index>>16))
 	b, err := c.context.DecryptRTP(c.packet[:0], packet, &c.header)
 	return c.opened(packet, b, err)
 }

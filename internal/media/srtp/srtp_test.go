@@ -258,3 +258,109 @@ func BenchmarkSealRTP(b *testing.B) {
 }
 
 func rtpSeq(b []byte, seq uint16) { binary.BigEndian.PutUint16(b[2:], seq) }
+
+// TestRollover takes streams over two rollovers, in both directions: packets
+// come out of order around each, long gaps span them, two streams of one key
+// take turns, and one of them begins late. pion is told each packet's rollover
+// counter, so that no guess of its can hide a wrong one.
+func TestRollover(t *testing.T) {
+	for name, p := range profiles {
+		t.Run(name, func(t *testing.T) {
+			in, out, err := Pair(p.ours, material(p.ours), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirIn, theirOut := client(t, p.ours, p.theirs)
+			var windows [2]Window
+			buf := make([]byte, 200)
+			for _, step := range rollovers() {
+				b := plain(uint16(step.index), 30)
+				b[11] = byte(step.stream)
+				n, err := out.SealRTP(buf, b[:20], b[20:], step.index)
+				if err != nil {
+					t.Fatal(err)
+				}
+				theirIn.SetROC(0x80000000|uint32(step.stream), uint32(step.index>>16))
+				if got, err := theirIn.DecryptRTP(nil, buf[:n], nil); err != nil || !bytes.Equal(got, b) {
+					t.Fatalf("packet %+v for pion: %v", step, err)
+				}
+				theirOut.SetROC(0x80000000|uint32(step.stream), uint32(step.index>>16))
+				sealed, err := theirOut.EncryptRTP(nil, b, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := &windows[step.stream]
+				index := w.Index(uint16(step.index))
+				got, err := in.OpenRTP(sealed, 20, index)
+				if err != nil || !bytes.Equal(got, b) || index != step.index || !w.Fresh(index) {
+					t.Fatalf("packet %+v from pion: index %d, %v", step, index, err)
+				}
+				w.Accept(index)
+			}
+		})
+	}
+}
+
+// TestBeginsLate opens and seals streams that are far along with their first
+// packet.
+func TestBeginsLate(t *testing.T) {
+	const ssrc, roc, index = 0x80000001, 5, 5<<16 | 40000
+	for name, p := range profiles {
+		in, out, err := Pair(p.ours, material(p.ours), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirIn, theirOut := client(t, p.ours, p.theirs)
+		theirIn.SetROC(ssrc, roc)
+		theirOut.SetROC(ssrc, roc)
+		b, buf := plain(index&0xffff, 30), make([]byte, 200)
+		n, err := out.SealRTP(buf, b[:20], b[20:], index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := theirIn.DecryptRTP(nil, buf[:n], nil); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%s for pion: %v", name, err)
+		}
+		sealed, err := theirOut.EncryptRTP(nil, b, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := in.OpenRTP(sealed, 20, index); err != nil || !bytes.Equal(got, b) {
+			t.Errorf("%s from pion: %v", name, err)
+		}
+	}
+}
+
+// step is a packet of one of two streams.
+type step struct {
+	stream int
+	index  uint64
+}
+
+// rollovers returns packets of two streams: every number around the rollovers,
+// shuffled in blocks, and few in between. The second stream begins just before
+// the first one's rollover.
+func rollovers() (steps []step) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for i := uint64(100); i < 5<<15; {
+		if at := i & 0xffff; at > 400 && at < 65100 {
+			steps = append(steps, step{0, i})
+			if i > 65000 {
+				steps = append(steps, step{1, i - 1})
+			}
+			i += min(2900, 65101-at)
+			continue
+		}
+		first := len(steps)
+		for end := i + 50; i < end; i++ {
+			steps = append(steps, step{0, i})
+			if i > 65000 {
+				steps = append(steps, step{1, i - 1})
+			}
+		}
+		rng.Shuffle(len(steps)-first, func(a, b int) {
+			steps[first+a], steps[first+b] = steps[first+b], steps[first+a]
+		})
+	}
+	return steps
+}
