@@ -2,10 +2,7 @@
 
 package udp
 
-import (
-	"errors"
-	"net"
-)
+import "errors"
 
-// newBatched tells that there is no batched Socket on this system.
-func newBatched(*net.UDPConn) (Socket, error) { return nil, errors.ErrUnsupported }
+// newBatched tells that there is no batched Trunk on this system.
+func newBatched(base) (Trunk, error) { return nil, errors.ErrUnsupported }

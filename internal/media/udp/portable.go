@@ -3,13 +3,15 @@ package udp
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 )
 
-// portable is a Socket that makes one system call per datagram.
-type portable struct {
+// portable is a Trunk that makes one system call per datagram.
+type portable struct{ *portableSender }
+
+// portableSender is its sending half.
+type portableSender struct {
 	base
 	arena  []byte
 	used   int
@@ -22,9 +24,14 @@ type queued struct {
 	addr     netip.AddrPort
 }
 
-func newPortable(c *net.UDPConn) *portable {
-	return &portable{base: base{c}, arena: make([]byte, arenaSize), queued: make([]queued, 0, maxQueued)}
+func newPortable(b base) *portable { return &portable{newPortableSender(b)} }
+
+func newPortableSender(b base) *portableSender {
+	return &portableSender{base: b, arena: make([]byte, arenaSize), queued: make([]queued, 0, maxQueued)}
 }
+
+// Branch implements Trunk.
+func (s *portable) Branch() *Branch { return newBranch(s.base, newPortableSender(s.base)) }
 
 func (s *portable) Read(ds []*Datagram) (int, error) {
 	d := ds[0]
@@ -39,19 +46,19 @@ func (s *portable) Read(ds []*Datagram) (int, error) {
 	return 1, nil
 }
 
-func (s *portable) Space(n int) []byte {
+func (s *portableSender) Space(n int) []byte {
 	if s.used+n > len(s.arena) || len(s.queued) == cap(s.queued) {
 		s.Flush()
 	}
 	return s.arena[s.used : s.used+n : s.used+n]
 }
 
-func (s *portable) Send(n int, to netip.AddrPort) {
+func (s *portableSender) Send(n int, to netip.AddrPort) {
 	s.queued = append(s.queued, queued{s.used, s.used + n, to})
 	s.used += n
 }
 
-func (s *portable) Flush() {
+func (s *portableSender) Flush() {
 	for _, q := range s.queued {
 		if s.WriteTo(s.arena[q.from:q.to], q.addr) != nil {
 			s.sent.Failed++
@@ -65,4 +72,4 @@ func (s *portable) Flush() {
 	s.queued, s.used = s.queued[:0], 0
 }
 
-func (s *portable) Sent() Sent { return s.sent }
+func (s *portableSender) Sent() Sent { return s.sent }

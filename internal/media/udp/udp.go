@@ -2,7 +2,8 @@
 //
 // Linux does it with recvmmsg, sendmmsg and segmentation offload, everything
 // else one by one; both behave alike. A Socket's Read and its Sender belong to
-// one goroutine; WriteTo, Wake and Close are for any.
+// one goroutine; WriteTo, Wake, Branch and Close are for any. What one goroutine
+// reads for others it hands to their Branches, which send by themselves.
 package udp
 
 import (
@@ -60,7 +61,8 @@ type Sender interface {
 // Socket is a bound UDP socket.
 type Socket interface {
 	Sender
-	// Read waits for datagrams until the deadline and fills ds from the front.
+	// Read waits for datagrams until the deadline and fills ds from the front;
+	// a Branch puts others into their place.
 	Read(ds []*Datagram) (int, error)
 	// SetDeadline tells when Read is to return without a datagram; zero = never.
 	SetDeadline(t time.Time)
@@ -71,47 +73,58 @@ type Socket interface {
 	WriteTo(b []byte, to netip.AddrPort) error
 	// LocalAddr returns the address the socket is bound to.
 	LocalAddr() netip.AddrPort
+	// Close closes the socket, its trunk and all branches.
 	Close() error
 }
 
-// Listen binds the fastest Socket there is on this system to a host:port.
-func Listen(address string) (Socket, error) {
-	c, err := listen(address)
-	if err != nil {
-		return nil, err
-	}
-	if s, err := newBatched(c); err == nil {
-		return s, nil
-	}
-	return newPortable(c), nil
+// Trunk is a Socket that others may grow from.
+type Trunk interface {
+	Socket
+	// Branch returns a new Socket over the same descriptor.
+	Branch() *Branch
 }
 
-// ListenPortable binds the Socket that works everywhere.
-func ListenPortable(address string) (Socket, error) {
-	c, err := listen(address)
+// Listen binds the fastest Trunk there is on this system to a host:port.
+func Listen(address string) (Trunk, error) {
+	b, err := listen(address)
 	if err != nil {
 		return nil, err
 	}
-	return newPortable(c), nil
+	if s, err := newBatched(b); err == nil {
+		return s, nil
+	}
+	return newPortable(b), nil
+}
+
+// ListenPortable binds the Trunk that works everywhere.
+func ListenPortable(address string) (Trunk, error) {
+	b, err := listen(address)
+	if err != nil {
+		return nil, err
+	}
+	return newPortable(b), nil
 }
 
 // listen binds address: both families unless its host says otherwise.
-func listen(address string) (*net.UDPConn, error) {
+func listen(address string) (base, error) {
 	a, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return nil, fmt.Errorf("resolve media address %q: %w", address, err)
+		return base{}, fmt.Errorf("resolve media address %q: %w", address, err)
 	}
 	c, err := net.ListenUDP("udp", a)
 	if err != nil {
-		return nil, fmt.Errorf("listen for media: %w", err)
+		return base{}, fmt.Errorf("listen for media: %w", err)
 	}
 	_ = c.SetReadBuffer(socketBuffer) // best effort: the system has its own bounds
 	_ = c.SetWriteBuffer(socketBuffer)
-	return c, nil
+	return base{c, make(chan struct{})}, nil
 }
 
-// base is what both kinds of socket share.
-type base struct{ conn *net.UDPConn }
+// base is what all kinds of socket share.
+type base struct {
+	conn   *net.UDPConn
+	closed chan struct{}
+}
 
 // longAgo is a deadline that has passed.
 func longAgo() time.Time { return time.Unix(1, 0) }
@@ -136,5 +149,6 @@ func (s base) Close() error {
 	if err := s.conn.Close(); err != nil {
 		return fmt.Errorf("close media socket: %w", err)
 	}
+	close(s.closed) // once: closing again is an error
 	return nil
 }

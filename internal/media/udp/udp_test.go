@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-var kinds = map[string]func(string) (Socket, error){"fastest": Listen, "portable": ListenPortable}
+var kinds = map[string]func(string) (Trunk, error){"fastest": Listen, "portable": ListenPortable}
 
-func each(t *testing.T, address string, f func(t *testing.T, s Socket)) {
+func each(t *testing.T, address string, f func(t *testing.T, s Trunk)) {
 	t.Helper()
 	for name, open := range kinds {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func peer(t *testing.T) (*net.UDPConn, netip.AddrPort) {
 }
 
 func TestRead(t *testing.T) {
-	each(t, ":0", func(t *testing.T, s Socket) {
+	each(t, ":0", func(t *testing.T, s Trunk) {
 		c, addr := peer(t)
 		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), s.LocalAddr().Port())
 		for i := range 100 {
@@ -74,7 +74,7 @@ func TestRead(t *testing.T) {
 // TestSend mixes receivers and sizes, so that runs of all kinds are made.
 func TestSend(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", ":0"} {
-		each(t, address, func(t *testing.T, s Socket) {
+		each(t, address, func(t *testing.T, s Trunk) {
 			c1, a1 := peer(t)
 			c2, a2 := peer(t)
 			sizes := []int{100, 100, 100, 40, 100, 120, 120, 30, 30, 1200}
@@ -136,7 +136,7 @@ func TestOffload(t *testing.T) {
 }
 
 func TestBadDestinationCostsOnlyItself(t *testing.T) {
-	each(t, "127.0.0.1:0", func(t *testing.T, s Socket) {
+	each(t, "127.0.0.1:0", func(t *testing.T, s Trunk) {
 		c, good := peer(t)
 		for _, to := range []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::1]:9"), netip.MustParseAddrPort("127.0.0.1:0"), good} {
 			copy(s.Space(2), "ok")
@@ -154,7 +154,7 @@ func TestBadDestinationCostsOnlyItself(t *testing.T) {
 }
 
 func TestWake(t *testing.T) {
-	each(t, "127.0.0.1:0", func(t *testing.T, s Socket) {
+	each(t, "127.0.0.1:0", func(t *testing.T, s Trunk) {
 		s.SetDeadline(time.Time{})
 		done := make(chan error)
 		go func() {
@@ -177,7 +177,7 @@ func TestWake(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	each(t, "127.0.0.1:0", func(t *testing.T, s Socket) {
+	each(t, "127.0.0.1:0", func(t *testing.T, s Trunk) {
 		_, to := peer(t)
 		if n := testing.AllocsPerRun(50, func() {
 			for range 10 {

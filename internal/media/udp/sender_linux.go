@@ -1,0 +1,187 @@
+//go:build linux && (amd64 || arm64)
+
+package udp
+
+import (
+	"net/netip"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxSegments = 64    // UDP_MAX_SEGMENTS of the oldest kernel with offload
+	maxRun      = 60000 // bytes of one run; an IP datagram ends at 65535
+	controlSize = 24    // CMSG_SPACE(2) on 64 bits
+	sendWait    = 5     // ms to wait for room in the socket's buffer
+	maxCall     = 64    // messages of one system call; more save nothing
+)
+
+// batchSender is a Sender over sendmmsg. Several may share a descriptor.
+type batchSender struct {
+	base
+	raw  syscall.RawConn
+	six  bool // an IPv6 socket: IPv4 addresses go mapped
+	gso  bool // the kernel splits runs
+	out  batch
+	runs []run // of out's messages
+
+	arena []byte
+	used  int
+	sent  Sent
+
+	// Arguments and results of the callback, which is made once.
+	sendFD func(fd uintptr)
+	from   int // first message to send
+	done   int
+	errno  syscall.Errno
+}
+
+// run is what one message holds: datagrams of size bytes, the last may be shorter.
+type run struct {
+	start, size, total, count int
+	to                        netip.AddrPort
+	closed                    bool
+}
+
+func newBatchSender(b base, raw syscall.RawConn, six, gso bool) *batchSender {
+	s := &batchSender{
+		base: b, raw: raw, six: six, gso: gso, out: newBatch(maxQueued),
+		runs: make([]run, 0, maxQueued), arena: make([]byte, arenaSize),
+	}
+	s.sendFD = s.send
+	return s
+}
+
+// setAddress writes to for the kernel and returns its length.
+func (s *batchSender) setAddress(sa *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
+	port := to.Port()<<8 | to.Port()>>8
+	if s.six {
+		*sa = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: to.Addr().As16()}
+		return unix.SizeofSockaddrInet6
+	}
+	*(*unix.RawSockaddrInet4)(unsafe.Pointer(sa)) = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: port, Addr: to.Addr().Unmap().As4()}
+	return unix.SizeofSockaddrInet4
+}
+
+// Space implements Sender.
+func (s *batchSender) Space(n int) []byte {
+	if s.used+n > len(s.arena) || len(s.runs) == cap(s.runs) {
+		s.Flush()
+	}
+	return s.arena[s.used : s.used+n : s.used+n]
+}
+
+// Send implements Sender: a datagram joins the last run when it goes to the
+// same address and the run's sizes allow it.
+func (s *batchSender) Send(n int, to netip.AddrPort) {
+	if !s.six && !to.Addr().Unmap().Is4() {
+		s.sent.Failed++
+		return
+	}
+	start := s.used
+	s.used += n
+	if last := len(s.runs) - 1; s.gso && last >= 0 {
+		r := &s.runs[last]
+		if !r.closed && r.to == to && n <= r.size && r.count < maxSegments && r.total+n <= maxRun {
+			r.total += n
+			r.count++
+			r.closed = n < r.size
+			return
+		}
+	}
+	s.runs = append(s.runs, run{start: start, size: n, total: n, count: 1, to: to})
+}
+
+// Flush implements Sender.
+func (s *batchSender) Flush() {
+	for i := range s.runs {
+		r := &s.runs[i]
+		h := &s.out.messages[i].header
+		h.Namelen = s.setAddress(&s.out.names[i], r.to)
+		s.out.iov[i].Base = &s.arena[r.start]
+		s.out.iov[i].SetLen(r.total)
+		h.Control = nil
+		h.SetControllen(0)
+		if r.count > 1 {
+			h.Control = &s.out.control[i*controlSize]
+			h.SetControllen(controlSize)
+			*(*uint16)(unsafe.Pointer(&s.out.control[i*controlSize+unix.CmsgLen(0)])) = uint16(r.size)
+		}
+	}
+	for s.from = 0; s.from < len(s.runs); {
+		s.flushOnce()
+	}
+	s.runs, s.used = s.runs[:0], 0
+}
+
+// flushOnce sends from s.from on, and steps over what cannot be sent.
+func (s *batchSender) flushOnce() {
+	s.done, s.errno = 0, 0
+	if err := s.raw.Control(s.sendFD); err != nil && s.errno == 0 {
+		s.errno = unix.EBADF // closed
+	}
+	s.sent.Calls++
+	for range s.done {
+		r := &s.runs[s.from]
+		s.sent.Packets += uint64(r.count)
+		s.sent.Bytes += uint64(r.total)
+		s.sent.Messages++
+		s.from++
+	}
+	if s.errno == 0 || s.from == len(s.runs) {
+		return
+	}
+	r := &s.runs[s.from]
+	if r.count > 1 && (s.errno == unix.EIO || s.errno == unix.EINVAL || s.errno == unix.EMSGSIZE) {
+		s.gso = s.gso && s.errno != unix.EIO // the device cannot: never again
+		s.singly(r)
+	} else {
+		s.sent.Failed += uint64(r.count)
+	}
+	s.from++
+}
+
+// send is the callback around sendmmsg. A full buffer is waited for briefly:
+// then packets are shed, since nobody wants them late. The call never blocks
+// and is short: told of it, the scheduler would take the processor away.
+func (s *batchSender) send(fd uintptr) {
+	for try := 0; ; try++ {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.out.messages[s.from])),
+			uintptr(min(len(s.runs)-s.from, maxCall)), unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == 0:
+			s.done, s.errno = int(n), 0
+			return
+		case errno == unix.EINTR:
+		case errno == unix.EAGAIN && try < 2:
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+			_, _ = unix.Poll(fds, sendWait)
+		default:
+			s.errno = errno
+			return
+		}
+	}
+}
+
+// singly sends the datagrams of a run one by one.
+func (s *batchSender) singly(r *run) {
+	for at := r.start; at < r.start+r.total; at += r.size {
+		end := min(at+r.size, r.start+r.total)
+		s.sent.Calls++
+		if s.WriteTo(s.arena[at:end], r.to) != nil {
+			s.sent.Failed++
+			continue
+		}
+		s.sent.Packets++
+		s.sent.Messages++
+		s.sent.Bytes += uint64(end - at)
+	}
+}
+
+// Sent implements Sender.
+func (s *batchSender) Sent() Sent { return s.sent }
+
+// offload tells whether runs are sent as one message.
+func (s *batchSender) offload() bool { return s.gso }
