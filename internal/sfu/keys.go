@@ -8,37 +8,63 @@ import (
 
 const (
 	askEvery = 500 * time.Millisecond // key frames of one layer
-	// askAgain is when a key frame counts as lost, or the request for it.
-	askAgain = time.Second
+	// askAgain is when a request counts as lost. WebRTC drops one that comes
+	// within 300 ms of the last key frame, of whatever layer.
+	askAgain  = 350 * time.Millisecond
+	askQuick  = 3           // so many are repeated that soon,
+	askSeldom = time.Second // and those for somebody who still waits, this late
 )
 
-// askKey asks a sender for a key frame of a layer: at once, or as soon as the
-// last request is old enough.
+// askKey wants a key frame of a layer: it is asked for at once, or as soon as
+// the last request is old enough, and again until one comes.
 func (sh *shard) askKey(l *layer) {
 	l.wantKey = true
 	c := l.video.conn
-	if l.asked != 0 && sh.now-l.asked < askEvery || c.out == nil || !l.live {
+	if sh.now < l.nextAsk() || c.out == nil || !l.live {
 		return
 	}
-	l.wantKey, l.asked = false, sh.now
+	l.asked = sh.now
+	l.asks++
 	sh.send(c, rtcp.AppendPLI(sh.scratch[:0], c.ssrc, l.stream.ssrc))
 	sh.count.KeysAsked++
 }
 
+// nextAsk returns when a key frame may be asked for.
+func (l *layer) nextAsk() time.Duration {
+	switch {
+	case l.asked == 0:
+		return 0
+	case l.asks == 0: // it came
+		return l.asked + askEvery
+	case l.asks <= askQuick:
+		return l.asked + askAgain
+	}
+	return l.asked + askSeldom
+}
+
+// gotKey notes that a key frame came: everybody has what they want.
+func (l *layer) gotKey() { l.wantKey, l.asks = false, 0 }
+
 // askKeys asks for the key frames that had to wait, and again for those that
-// did not come.
+// did not come: those who lost a picture will say so again, those who wait for
+// their first one will not.
 func (sh *shard) askKeys(v *video) {
 	for _, l := range v.layers {
-		if !l.wantKey && sh.now-l.asked >= askAgain {
-			for _, w := range l.viewers {
-				if w.layer != l {
-					l.wantKey = true
-					break
-				}
-			}
-		}
-		if l.wantKey {
+		switch {
+		case l.awaited(), l.wantKey && l.asks <= askQuick && len(l.viewers) > 0:
 			sh.askKey(l)
+		default:
+			l.gotKey()
 		}
 	}
+}
+
+// awaited tells whether somebody waits for a layer's key frame to see it.
+func (l *layer) awaited() bool {
+	for _, w := range l.viewers {
+		if w.layer != l {
+			return true
+		}
+	}
+	return false
 }

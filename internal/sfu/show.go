@@ -43,7 +43,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		return
 	}
 	if pic.key {
-		l.wantKey = false
+		l.gotKey()
 	}
 	if len(l.viewers) == 0 {
 		sh.count.Drops.Unwatched++

@@ -60,7 +60,8 @@ type layer struct {
 	reported bool
 
 	asked   time.Duration // when a key frame was last asked for
-	wantKey bool          // one is to be asked for
+	asks    int           // since one came
+	wantKey bool          // somebody wants one
 
 	viewers []*view      // that get it or wait for its key frame
 	cache   *cache.Cache // nil before somebody saw it

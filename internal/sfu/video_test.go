@@ -179,7 +179,7 @@ func TestPLI(t *testing.T) {
 		}
 		return ""
 	})
-	most := before + 1 + int(time.Since(began)/askEvery)
+	most := before + 1 + int(time.Since(began)/askAgain)
 	if n := k.askedTimes(k.layers[2]); n > most || k.askedTimes(k.layers[0]) > 3 {
 		t.Errorf("asked %d times, of the lowest layer %d", n, k.askedTimes(k.layers[0]))
 	}

@@ -1,0 +1,77 @@
+package sfu
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// asks lets time pass in ticks and returns when the lowest layer's sender was
+// asked for a key frame, in ms.
+func (s *stage) asks(d time.Duration) (at []int) {
+	began, before := s.now, s.asked[stageSSRC]
+	for ; s.now < began+d; s.now += tickEvery {
+		s.lookAfter(s.from.room)
+		for ; before < s.asked[stageSSRC]; before++ {
+			at = append(at, int((s.now-began)/time.Millisecond))
+		}
+	}
+	return at
+}
+
+// TestUnansweredKeyIsAskedAgain repeats a request soon, and seldom when that
+// does not help, as long as somebody waits.
+func TestUnansweredKeyIsAskedAgain(t *testing.T) {
+	s := newStage(t)
+	s.take(0, typeVP8, 0, slim(0, false, 1))
+	s.show(180)
+	if s.asked[stageSSRC] != 1 {
+		t.Fatalf("asked %v", s.asked)
+	}
+	if at := s.asks(5 * time.Second); !slices.Equal(at, []int{400, 800, 1200, 2200, 3200, 4200}) {
+		t.Errorf("asked again after %v ms", at)
+	}
+	s.take(0, typeVP8, 3000, slim(0, true, 2))
+	if at := s.asks(5 * time.Second); len(at) > 0 {
+		t.Errorf("asked after %v ms for what came", at)
+	}
+}
+
+// TestLostPicture asks for a receiver that lost a picture: at once, a few times
+// more while no key frame comes, and not again soon after one came.
+func TestLostPicture(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	s.now += time.Second
+	w, before := s.to.view(s.from.video), s.asked[stageSSRC]
+	s.refresh(w)
+	s.refresh(w)
+	if n := s.asked[stageSSRC] - before; n != 1 {
+		t.Errorf("asked %d times at once", n)
+	}
+	if at := s.asks(5 * time.Second); !slices.Equal(at, []int{400, 800, 1200}) {
+		t.Errorf("asked again after %v ms", at)
+	}
+	s.refresh(w)
+	s.take(0, typeVP8, 3000, slim(0, true, 2))
+	s.refresh(w)
+	if at := s.asks(2 * time.Second); len(at) < 1 || at[0] != int(askEvery/time.Millisecond) {
+		t.Errorf("asked again after %v ms, just after a key frame", at)
+	}
+}
+
+// TestNobodyWants forgets requests for those who stopped looking.
+func TestNobodyWants(t *testing.T) {
+	s := newStage(t)
+	s.take(0, typeVP8, 0, slim(0, false, 1))
+	s.show(180)
+	s.show(0)
+	if at := s.asks(3 * time.Second); len(at) > 0 {
+		t.Errorf("asked after %v ms", at)
+	}
+	s.show(180)
+	if at := s.asks(time.Second); !slices.Equal(at, []int{400, 800}) {
+		t.Errorf("asked after %v ms", at)
+	}
+}
