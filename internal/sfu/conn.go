@@ -39,6 +39,7 @@ type conn struct {
 	addrs       []netip.AddrPort
 	controlling bool // the client chooses the address
 	session     *session
+	plain       int // bytes of its handshake
 
 	in, out  srtp.Context // nil until the handshake is done
 	streams  []stream

@@ -33,9 +33,7 @@ func (sh *shard) receive(d *udp.Datagram) {
 	case b[0]>>6 == 2:
 		sh.rtp(c, b, d.From)
 	case b[0] >= 20 && b[0] < 64:
-		if !c.session.push(b) {
-			sh.count.Drops.Queue++
-		}
+		sh.record(c, b)
 	default:
 		sh.count.Drops.Malformed++
 	}
