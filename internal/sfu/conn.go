@@ -33,6 +33,7 @@ type conn struct {
 	removed      bool
 	created      time.Duration
 	seen         time.Duration // last authenticated check or packet
+	rtt          time.Duration // smoothed; 0 = not known
 
 	addr        netip.AddrPort // where packets go; invalid before the first check
 	addrSeen    time.Duration  // last packet from there
@@ -95,7 +96,9 @@ type subscription struct {
 	floor uint64 // first index forwarded since the last gap
 	last  uint64 // greatest index the receiver saw
 	epoch uint32 // of the source when last forwarded; 0 = packets were kept back
-	began bool
+	// reported is the highest number that the receiver told of; 0 = none.
+	reported uint16
+	began    bool
 }
 
 // next returns the receiver's index of the source's packet; ok is false for a

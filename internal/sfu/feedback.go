@@ -91,6 +91,7 @@ func (sh *shard) refresh(w *view) {
 		return
 	}
 	sh.count.KeysIn++
+	w.conn.room.count.KeysIn++
 	l := w.target
 	if w.layer != nil {
 		l = w.layer
@@ -123,17 +124,19 @@ func (sh *shard) passVideo(l *layer, report rtcp.Sender) {
 			continue
 		}
 		if out, ok := w.sender(); ok {
-			sh.sendReport(w.conn, out)
+			sh.sendReport(w, out)
 		}
 	}
 }
 
-func (sh *shard) sendReport(c *conn, report rtcp.Sender) {
-	sh.send(c, rtcp.AppendSender(sh.scratch[:0], report))
+func (sh *shard) sendReport(w *view, report rtcp.Sender) {
+	w.passed.note(report.NTP, sh.now)
+	sh.send(w.conn, rtcp.AppendSender(sh.scratch[:0], report))
 }
 
 // pass sends a sender report to everyone who gets the source.
 func (sh *shard) pass(s *source, report rtcp.Sender) {
+	s.passed.note(report.NTP, sh.now)
 	packet := rtcp.AppendSender(sh.scratch[:0], report)
 	for _, c := range s.conn.room.receivers {
 		if c.wanted(s) && c.subs[s.slot].epoch == s.epoch {
@@ -159,13 +162,16 @@ func (sh *shard) report(c *conn) {
 		return
 	}
 	var blocks [maxStreams]rtcp.Report
-	n := 0
+	n, lost := 0, uint64(0)
 	for i := range c.streams {
 		if st := &c.streams[i]; st.stats.began {
-			blocks[n] = st.stats.report(st.ssrc, sh.now)
+			block, missing := st.stats.report(st.ssrc, sh.now)
+			blocks[n], lost = block, lost+missing
 			n++
 		}
 	}
+	sh.count.LostIn += lost
+	c.room.count.LostIn += lost
 	if n == 0 {
 		return
 	}

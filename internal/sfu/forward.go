@@ -40,8 +40,8 @@ func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
 	}
 	st.window.Accept(index)
 	sh.follow(c, from)
-	sh.count.PacketsIn++
-	sh.count.BytesIn += uint64(len(b))
+	sh.count.came(len(b))
+	c.room.count.came(len(b))
 	st.stats.note(index, h.Timestamp, sh.now, st.video)
 	if h.HasTransport {
 		sh.arrived(c, st, h.Transport)
@@ -81,8 +81,10 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	if !admitted {
 		if s.open {
 			sh.count.Drops.Quiet++
+			r.count.Drops.Quiet++
 		} else {
 			sh.count.Drops.Muted++
+			r.count.Drops.Muted++
 		}
 		if !s.skipped {
 			s.skipped = true
@@ -200,8 +202,8 @@ func (sh *shard) seal(c *conn, header, payload []byte, index uint64) int {
 	}
 	c.transport++
 	sh.socket.Send(n, c.addr)
-	sh.count.Forwarded++
-	sh.count.BytesOut += uint64(n)
+	sh.count.left(n)
+	c.room.count.left(n)
 	return n
 }
 
@@ -249,14 +251,15 @@ func (s *reception) note(index uint64, timestamp uint32, now time.Duration, vide
 	}
 }
 
-// report returns the block about a stream and begins the next interval.
-func (s *reception) report(ssrc uint32, now time.Duration) rtcp.Report {
+// report returns the block about a stream, and how many packets of the interval
+// that ends did not come.
+func (s *reception) report(ssrc uint32, now time.Duration) (r rtcp.Report, missing uint64) {
 	expected := s.highest - s.first + 1
 	lost := int64(expected) - int64(s.received)
 	span := expected - s.toldExpected
 	missed := int64(span) - int64(s.received-s.toldReceived)
 	s.toldExpected, s.toldReceived = expected, s.received
-	r := rtcp.Report{
+	r = rtcp.Report{
 		SSRC: ssrc, Lost: int32(min(max(lost, -1<<23), 1<<23-1)), Highest: uint32(s.highest),
 		Jitter: uint32(s.jitter), LastSR: s.lastSR,
 	}
@@ -266,5 +269,5 @@ func (s *reception) report(ssrc uint32, now time.Duration) rtcp.Report {
 	if s.lastSR != 0 {
 		r.Delay = uint32((now - s.srAt) * 65536 / time.Second)
 	}
-	return r
+	return r, uint64(max(missed, 0))
 }

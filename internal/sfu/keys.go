@@ -27,6 +27,7 @@ func (sh *shard) askKey(l *layer) {
 	l.asks++
 	sh.send(c, rtcp.AppendPLI(sh.scratch[:0], c.ssrc, l.stream.ssrc))
 	sh.count.KeysAsked++
+	c.room.count.KeysAsked++
 }
 
 // nextAsk returns when a key frame may be asked for.

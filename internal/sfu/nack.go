@@ -133,8 +133,35 @@ func (sh *shard) answer(w *view, seq uint16) (size int) {
 		return 0
 	}
 	size = sh.repeat(w, index)
-	p.credit -= size
+	if p.credit -= size; size > 0 {
+		if w.repeats == nil {
+			w.repeats = new(repeats)
+		}
+		w.repeats.note(index, sh.now)
+	}
 	return size
+}
+
+// repeats are the last packets of a view that were sent again, by the low bits
+// of their index.
+type repeats [maxAnswers]struct {
+	index uint64
+	at    time.Duration
+}
+
+func (r *repeats) note(index uint64, now time.Duration) {
+	e := &r[index%maxAnswers]
+	e.index, e.at = index, now
+}
+
+// soon tells whether a packet was sent again after a time: the receiver, when
+// it asked once more, could not know.
+func (r *repeats) soon(index uint64, after time.Duration) bool {
+	if r == nil {
+		return false
+	}
+	e := &r[index%maxAnswers]
+	return e.index == index && e.at > after
 }
 
 // resend answers a receiver that misses packets of a view.
@@ -145,9 +172,14 @@ func (sh *shard) resend(w *view, missing rtcp.Missing) {
 			return
 		}
 		sh.count.NacksIn++
-		if sh.answer(w, seq) > 0 {
+		w.conn.room.count.NacksIn++
+		switch {
+		case w.repeats.soon(w.extend(seq), sh.now-w.conn.trip()):
+			sh.count.NacksSoon++
+		case sh.answer(w, seq) > 0:
 			sh.count.Repeated++
-		} else {
+			w.conn.room.count.Repeated++
+		default:
 			sh.count.NacksLost++
 		}
 	}

@@ -139,27 +139,6 @@ func (sh *shard) remb(c *conn, rate uint64) {
 	}
 }
 
-// reports takes in what a receiver lost; it counts where there is nothing better.
-func (sh *shard) reports(c *conn, p rtcp.Packet) {
-	if c.path == nil {
-		return
-	}
-	for i := 0; ; i++ {
-		r, ok := p.Reports(i)
-		if !ok {
-			return
-		}
-		w := c.viewBy(r.SSRC)
-		if w == nil {
-			continue
-		}
-		if packets := r.Highest - w.reported; w.reported != 0 && packets < 1<<15 {
-			c.path.estimate.Report(r.Fraction, int(packets), 0, sh.now)
-		}
-		w.reported = r.Highest
-	}
-}
-
 // replan chooses layers anew where the estimate says so: at once when it fell
 // below what is sent, and when it rose for somebody who wants more.
 func (sh *shard) replan(c *conn) {

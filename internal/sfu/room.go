@@ -14,6 +14,7 @@ type room struct {
 	sounds    bool           // some of them are sound
 	videos    []*video       // by slot; nil is free
 	unheard   bool           // somebody wants other heights than before
+	count     Traffic
 }
 
 // source is one audio SSRC of a room.
@@ -35,6 +36,8 @@ type source struct {
 	score    int // loudness, smoothed
 	heard    int64
 	spoke    int64
+
+	passed passed
 }
 
 // packet is a decrypted packet on its way to the receivers.

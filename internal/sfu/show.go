@@ -40,6 +40,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	}
 	if !v.open || v.waits {
 		sh.count.Drops.Muted++
+		v.conn.room.count.Drops.Muted++
 		return
 	}
 	if pic.key {
@@ -47,6 +48,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	}
 	if len(l.viewers) == 0 {
 		sh.count.Drops.Unwatched++
+		v.conn.room.count.Drops.Unwatched++
 		l.gaps.began = false
 		return
 	}
@@ -99,8 +101,9 @@ func (sh *shard) show(c *conn, p *packet) {
 	}
 	if w.layer != was {
 		sh.count.Switches++
+		c.room.count.Switches++
 		if report, ok := w.sender(); ok {
-			sh.sendReport(c, report)
+			sh.sendReport(w, report)
 		}
 	}
 	switch {

@@ -45,8 +45,10 @@ type view struct {
 	heldAt  time.Duration
 
 	packets, octets uint32
-	reported        uint32 // highest number the receiver told of
-	padded          uint64 // packets that served as padding
+	reported        uint16 // highest number the receiver told of; 0 = none
+	passed          passed
+	repeats         *repeats // nil before the first one
+	padded          uint64   // packets that served as padding
 }
 
 // run is a part of a view that came from one layer: what is added to the
