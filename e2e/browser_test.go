@@ -125,7 +125,7 @@ type member struct {
 	name     string
 	demoCall object
 	payload  object
-	endpoint string          // of its camera
+	endpoint string          // of its camera, or screen
 	camera   int             // SSRC that it arrives with
 	known    map[string]bool // what it receives
 }
@@ -135,6 +135,7 @@ type media struct {
 	Style    string  `json:"style"`           // offers or answers
 	Hertz    int     `json:"hertz,omitempty"` // 0 is the microphone
 	Camera   *camera `json:"camera,omitempty"`
+	Screen   *camera `json:"screen,omitempty"` // instead of sound
 	Layers   int     `json:"layers,omitempty"`
 	Bitrates []int   `json:"bitrates,omitempty"` // limits of the layers, lowest first
 }
@@ -151,14 +152,34 @@ func (b *browser) enter(t *testing.T, s *harness.Server, name string, phone harn
 	c := newJSONClient(t, s, phone, name)
 	v := &member{browser: b, jsonClient: c, name: name, demoCall: c.demo(t), known: map[string]bool{}}
 	v.page(t, &v.payload, "prepare", m)
+	v.connect(t, v.must(t, "phone.joinGroupCall", object{
+		"call": v.demoCall, "join_as": object{"_": "inputPeerSelf"}, "video_stopped": m.Camera == nil, "params": v.params(t),
+	}))
+	return v
+}
+
+// present joins a member's screen, with a page and a connection of its own.
+func (v *member) present(t *testing.T, m media) *member {
+	t.Helper()
+	s := &member{browser: v.browser, jsonClient: v.jsonClient, name: v.name + "'s screen", demoCall: v.demoCall}
+	s.page(t, &s.payload, "prepare", m)
+	s.connect(t, v.must(t, "phone.joinGroupCallPresentation", object{"call": v.demoCall, "params": s.params(t)}))
+	return s
+}
+
+// params returns the join payload as methods take it.
+func (v *member) params(t *testing.T) object {
+	t.Helper()
 	params, err := json.Marshal(v.payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	joined := c.must(t, "phone.joinGroupCall", object{
-		"call": v.demoCall, "join_as": object{"_": "inputPeerSelf"}, "video_stopped": m.Camera == nil,
-		"params": object{"_": "dataJSON", "data": string(params)},
-	})
+	return object{"_": "dataJSON", "data": string(params)}
+}
+
+// connect makes the connection that a join was answered with.
+func (v *member) connect(t *testing.T, joined object) {
+	t.Helper()
 	text, _ := pick(joined["updates"], "updateGroupCallConnection")["params"].(object)
 	data, _ := text["data"].(string)
 	var answer struct {
@@ -170,7 +191,6 @@ func (b *browser) enter(t *testing.T, s *harness.Server, name string, phone harn
 	}
 	v.endpoint, v.camera = answer.Video.Endpoint, firstLayer(v.payload)
 	v.page(t, nil, "connect", answer.object)
-	return v
 }
 
 // page has the member's page do something.

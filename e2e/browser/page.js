@@ -1,6 +1,6 @@
 // One member of a call in a page. The test calls the functions of window.member.
 
-import { bend, describe, payload, signed, split, unsigned } from './sdp.js'
+import { bend, describe, payload, signed, split, unsigned, usable } from './sdp.js'
 
 const PATIENCE = 20_000 // milliseconds a step may take
 
@@ -28,17 +28,18 @@ const connection = {
  * and is the DTLS server; one of style "answers" makes the first, then answers
  * the other side's, and is the DTLS client.
  */
-async function prepare({ style, hertz, camera, layers = 3, bitrates }) {
+async function prepare({ style, hertz, camera, screen, layers = 3, bitrates }) {
   const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', iceServers: [] })
   Object.assign(connection, { pc, style, layers })
-  pc.addTransceiver(await sound(hertz), { direction: 'sendonly' })
+  if (!screen) pc.addTransceiver(await sound(hertz), { direction: 'sendonly' })
   if (camera) pc.addTransceiver(await view(camera), { direction: 'sendonly' })
+  if (screen) pc.addTransceiver(display(screen), { direction: 'sendonly' })
   connection.channel = pc.createDataChannel('data')
   connection.channel.onmessage = (e) => connection.messages.push(JSON.parse(e.data))
   const offer = await pc.createOffer()
   const sdp = bend(offer.sdp, layers)
   await pc.setLocalDescription({ type: 'offer', sdp })
-  if (camera && bitrates) await limit(bitrates)
+  if (bitrates) await limit(bitrates)
   return payload(pc.localDescription.sdp, style === 'offers' ? 'passive' : 'active')
 }
 
@@ -72,13 +73,31 @@ async function view({ width, height, fps }) {
   return (await navigator.mediaDevices.getUserMedia({ video: exactly })).getVideoTracks()[0]
 }
 
+/** A screen: blue, with something that moves. */
+function display({ width, height, fps }) {
+  const canvas = Object.assign(document.createElement('canvas'), { width, height })
+  const draw = canvas.getContext('2d')
+  let n = 0
+  setInterval(() => {
+    draw.fillStyle = 'rgb(0 0 200)'
+    draw.fillRect(0, 0, width, height)
+    draw.fillStyle = 'white'
+    draw.fillRect(n++ * 8 % width, 0, 40, 40)
+  }, 1000 / fps)
+  return canvas.captureStream(fps).getVideoTracks()[0]
+}
+
 /** Takes the server's answer and waits for the connection and its data channel. */
 async function connect(answer) {
   connection.answer = answer
+  Object.assign(answer, usable(answer, connection.pc.localDescription.sdp))
   await connection.pc.setRemoteDescription({ type: 'answer', sdp: describe(answer, sections(), connection.style === 'answers') })
   await eventually('connected', () => connection.pc.connectionState === 'connected')
   await eventually('data channel open', () => connection.channel.readyState === 'open')
 }
+
+/** Waits until the other side has ended the connection. */
+const ended = () => eventually('ended', () => connection.channel.readyState === 'closed')
 
 /** The sections so far, and those of what we want to receive in addition. */
 function sections() {
@@ -240,7 +259,7 @@ function colour(source, across, down) {
 }
 
 window.member = {
-  prepare, connect, receive, hear, stats, sent, transport, want, change, watch, seen, colour,
+  prepare, connect, ended, receive, hear, stats, sent, transport, want, change, watch, seen, colour,
   messages: () => connection.messages,
   close: () => connection.pc.close(),
 }

@@ -97,6 +97,17 @@ export const signed = (ssrc) => ssrc | 0
 export const unsigned = (source) => source >>> 0
 
 /**
+ * Returns the audio and video of an answer with only those header extensions
+ * that our offer has under the same number. A connection without sound has
+ * other numbers.
+ */
+export function usable({ audio, video }, sdp) {
+  const offered = new Set(values(split(sdp).flat(), 'a=extmap:'))
+  const left = (media) => ({ ...media, 'rtp-hdrexts': media['rtp-hdrexts'].filter((e) => offered.has(`${e.id} ${e.uri}`)) })
+  return { audio: left(audio), video: left(video) }
+}
+
+/**
  * Describes the server's side. Each of the tracks is a section {mid, kind,
  * remote?}: without a remote it is what we send, with one what we receive.
  */
