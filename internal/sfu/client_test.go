@@ -52,6 +52,7 @@ type client struct {
 	silent  bool         // reports nothing of what came
 	limit   atomic.Int64 // bits per second that reach the client; 0 = all
 	records *packetio.Buffer
+	lose    func([]byte) bool // DTLS records on their way to the client
 	dtls    *dtls.Conn
 	in, out *srtp.Context
 	sealing sync.Mutex // around out
@@ -192,6 +193,7 @@ func (c *client) sort(p []byte) {
 		case c.checks <- struct{}{}:
 		default:
 		}
+	case p[0] < 64 && c.lose != nil && c.lose(p):
 	case p[0] < 64:
 		_, _ = c.records.Write(p)
 	default:

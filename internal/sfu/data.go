@@ -1,20 +1,21 @@
 package sfu
 
 import (
-	"errors"
+	"context"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/datachannel"
-	"github.com/pion/dtls/v3"
 	"github.com/pion/sctp"
 	"github.com/pion/transport/v4/packetio"
 
 	"parley/internal/colibri"
+	"parley/internal/media/record"
 )
 
 const (
@@ -25,46 +26,49 @@ const (
 	chunkQueue      = 128 // SCTP packets waiting
 )
 
-// data reads application data until the connection ends: SCTP, if the client
-// opens it. Clients restart it when it dies.
-func (s *Server) data(ss *session, c *conn, d *dtls.Conn) error {
-	var running sync.WaitGroup
-	var current *association
-	defer running.Wait()
-	defer func() { current.close() }()
-	b := make([]byte, recordSize)
-	for started := 0; ; {
-		n, err := d.Read(b)
-		switch {
-		case errors.Is(err, io.ErrShortBuffer):
-			continue
-		case err != nil:
-			return nil // close_notify, or we ended it
-		}
-		if current.ended() {
-			if started == maxAssociations {
-				continue
-			}
-			started++
-			current = newAssociation(d)
-			a := current
-			running.Go(func() { s.associate(ss, c, a) })
-		}
-		_, _ = current.packets.Write(b[:n]) // full: SCTP sends again
+// receive takes application data: SCTP, if the client opens it. Clients restart
+// it when it dies.
+func (s *session) receive(b []byte) {
+	sh := s.shard
+	if s.ended || sh.draining {
+		return
 	}
+	if s.channel.ended() {
+		if s.started == maxAssociations {
+			return
+		}
+		s.started++
+		a := newAssociation(sealed{s})
+		s.channel = a
+		sh.server.work.Go(func() {
+			defer context.AfterFunc(sh.server.ctx, a.close)()
+			s.associate(a)
+		})
+	}
+	_, _ = s.channel.packets.Write(b) // full: SCTP sends again
 }
 
-// association is one SCTP association over a DTLS connection; it is the
-// net.Conn that pion reads and writes.
+// sealed writes application data.
+type sealed struct{ *session }
+
+// Write implements io.Writer.
+func (s sealed) Write(b []byte) (int, error) {
+	data := slices.Clone(b)
+	s.shard.post(func() { s.send(record.Data, data) })
+	return len(b), nil
+}
+
+// association is one SCTP association; it is the net.Conn that pion reads and
+// writes.
 type association struct {
-	dtls    *dtls.Conn
+	out     io.Writer
 	packets *packetio.Buffer
 	done    chan struct{}
 	once    sync.Once
 }
 
-func newAssociation(d *dtls.Conn) *association {
-	a := &association{dtls: d, packets: packetio.NewBuffer(), done: make(chan struct{})}
+func newAssociation(out io.Writer) *association {
+	a := &association{out: out, packets: packetio.NewBuffer(), done: make(chan struct{})}
 	a.packets.SetLimitCount(chunkQueue)
 	return a
 }
@@ -92,7 +96,7 @@ func (a *association) close() {
 func (a *association) Read(b []byte) (int, error) { return a.packets.Read(b) }
 
 // Write implements net.Conn.
-func (a *association) Write(b []byte) (int, error) { return a.dtls.Write(b) }
+func (a *association) Write(b []byte) (int, error) { return a.out.Write(b) }
 
 // Close ends the association and leaves the DTLS connection alone.
 func (a *association) Close() error {
@@ -104,7 +108,7 @@ func (a *association) Close() error {
 }
 
 // LocalAddr implements net.Conn.
-func (a *association) LocalAddr() net.Addr { return a.dtls.LocalAddr() }
+func (a *association) LocalAddr() net.Addr { return a.RemoteAddr() }
 
 // RemoteAddr implements net.Conn. The address may change: none is told.
 func (a *association) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(netip.AddrPort{}) }
@@ -119,10 +123,10 @@ func (a *association) SetReadDeadline(t time.Time) error { return a.packets.SetR
 func (a *association) SetWriteDeadline(time.Time) error { return nil }
 
 // associate accepts the association and reads the channels on it.
-func (s *Server) associate(ss *session, c *conn, a *association) {
+func (s *session) associate(a *association) {
 	defer a.close()
 	assoc, err := sctp.ServerWithOptions(
-		sctp.WithNetConn(a), sctp.WithLoggerFactory(ss.quiet),
+		sctp.WithNetConn(a), sctp.WithLoggerFactory(quiet{}),
 		sctp.WithMaxReceiveBufferSize(sctpBuffer), sctp.WithMaxMessageSize(maxMessage))
 	if err != nil {
 		return
@@ -131,22 +135,22 @@ func (s *Server) associate(ss *session, c *conn, a *association) {
 	defer readers.Wait()
 	defer assoc.Close()
 	for range maxChannels {
-		ch, err := datachannel.Accept(assoc, &datachannel.Config{LoggerFactory: ss.quiet})
+		ch, err := datachannel.Accept(assoc, &datachannel.Config{LoggerFactory: quiet{}})
 		if err != nil {
 			return
 		}
-		readers.Go(func() { s.channel(ss, c, ch) })
+		readers.Go(func() { s.read(ch) })
 	}
 	<-a.done
 }
 
 // channel reads colibri messages; those that make no sense are ignored.
-func (s *Server) channel(ss *session, c *conn, ch *datachannel.DataChannel) {
+func (s *session) read(ch *datachannel.DataChannel) {
 	done := make(chan struct{})
 	var writer sync.WaitGroup
 	defer writer.Wait()
 	defer close(done)
-	writer.Go(func() { ss.heights.write(ch, done) })
+	writer.Go(func() { s.heights.write(ch, done) })
 	defer ch.Close()
 	b := make([]byte, maxMessage)
 	for {
@@ -158,7 +162,7 @@ func (s *Server) channel(ss *session, c *conn, ch *datachannel.DataChannel) {
 			continue
 		}
 		if wants, ok, err := colibri.ParseMessage(b[:n]); err == nil && ok {
-			s.shard.post(func() { s.shard.want(c, wants) })
+			s.shard.post(func() { s.shard.want(s.conn, wants) })
 		}
 	}
 }

@@ -1,22 +1,26 @@
 package sfu
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/logging"
+	"github.com/pion/dtls/v3/pkg/crypto/elliptic"
 	"github.com/pion/transport/v4/packetio"
 
+	"parley/internal/media/record"
 	"parley/internal/media/srtp"
 	"parley/internal/media/udp"
 )
@@ -24,7 +28,7 @@ import (
 const (
 	maxRecords = 64       // DTLS records waiting for their connection
 	maxBacklog = 64 << 10 // bytes of them
-	recordSize = 8 << 10
+	recordSize = 2 << 10  // what a record of a client holds at most
 
 	flightEvery = 300 * time.Millisecond // first retransmission
 	dtlsMTU     = 1200
@@ -36,103 +40,103 @@ const (
 	nativePause = 300 * time.Millisecond
 )
 
+// The SRTP profiles we offer. Native engines have GCM for sure, and one, when it
+// may choose, takes a slower profile than any of these.
+var (
+	allProfiles    = []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+	nativeProfiles = allProfiles[:1]
+)
+
 var (
 	errCertificate = errors.New("sfu: certificate is not the announced one")
 	errNoProfile   = errors.New("sfu: no srtp profile")
 )
 
-// session is the DTLS side of a connection, on goroutines of its own.
-type session struct {
+// handshake is what pion reads and writes, on goroutines of its own, until a
+// connection has its keys.
+type handshake struct {
 	socket  udp.Socket
 	records *packetio.Buffer // from the shard
-	remote  atomic.Pointer[netip.AddrPort]
-	cancel  context.CancelFunc
-	quiet   logging.LoggerFactory
-	heights mailbox // wanted of the client
-}
+	remote  *atomic.Pointer[netip.AddrPort]
+	active  bool // we are the client of it
+	left    atomic.Bool
 
-// push hands a record over; it is dropped when too many wait.
-func (s *session) push(b []byte) bool {
-	if s == nil {
-		return false
-	}
-	_, err := s.records.Write(b)
-	return err == nil
+	mu   sync.Mutex
+	done bool   // nothing is sent any more; guarded by mu
+	last []byte // the last datagram sent; guarded by mu
 }
-
-// ask tells the client how high its picture needs to be.
-func (s *session) ask(height int) {
-	if s != nil {
-		s.heights.put(height)
-	}
-}
-
-// end lets the session say goodbye and return.
-func (s *session) end() { s.cancel() }
 
 // shake starts the handshake of a connection whose address is known.
 func (sh *shard) shake(c *conn) {
 	ctx, cancel := context.WithCancel(sh.server.ctx)
-	s := &session{
-		socket: sh.socket, records: packetio.NewBuffer(), cancel: cancel,
-		quiet: &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled},
-	}
-	s.heights.init()
-	if c.video != nil {
-		s.heights.put(c.video.height)
-	}
-	s.records.SetLimitCount(maxRecords)
-	s.records.SetLimitSize(maxBacklog)
+	h := &handshake{socket: sh.socket, records: packetio.NewBuffer(), active: c.client.Active(), remote: new(atomic.Pointer[netip.AddrPort])}
+	h.records.SetLimitCount(maxRecords)
+	h.records.SetLimitSize(maxBacklog)
 	addr := c.addr
-	s.remote.Store(&addr)
-	c.session = s
-	sums, _ := c.client.Certificates() // checked when parsed
-	active := c.client.Active()
-	pause := time.Duration(0)
-	if active && !c.controlling { // only native engines are ever controlled
-		pause = nativePause
+	h.remote.Store(&addr)
+	c.session = &session{shard: sh, conn: c, remote: h.remote, shaking: h, cancel: cancel}
+	c.session.heights.init()
+	if c.video != nil {
+		c.session.ask(c.video.height)
 	}
+	sums, _ := c.client.Certificates() // checked when parsed
+	native := h.active && !c.controlling
 	sh.server.work.Go(func() {
 		defer cancel()
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-		err := sh.server.serve(ctx, s, c, sums, active)
-		left := ctx.Err() != nil
-		sh.post(func() {
-			if err != nil && !left {
-				sh.count.HandshakeErrors++
+		if native {
+			select {
+			case <-time.After(nativePause):
+			case <-ctx.Done():
 			}
+		}
+		err := sh.serve(ctx, c, h, sums, native)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		sh.server.log.Debug("media handshake failed", "call", c.call, "conn", c.id, "err", err)
+		sh.post(func() {
+			sh.count.HandshakeErrors++
 			sh.gone(c)
 		})
-		if err != nil && !left {
-			sh.server.log.Debug("media handshake failed", "call", c.call, "conn", c.id, "err", err)
-		}
 	})
 }
 
-// serve shakes hands, gives the shard the keys, and reads until the end.
-func (s *Server) serve(ctx context.Context, ss *session, c *conn, sums [][sha256.Size]byte, active bool) error {
-	d, err := s.dtls(ss, sums, active)
+// serve shakes hands and gives the shard the keys. What pion read meanwhile of
+// what comes after is handed on.
+func (sh *shard) serve(ctx context.Context, c *conn, h *handshake, sums [][sha256.Size]byte, native bool) error {
+	d, err := sh.server.dtls(h, sums, native)
 	if err != nil {
 		return fmt.Errorf("open dtls: %w", err)
 	}
 	defer d.Close()
-	stop := context.AfterFunc(ctx, func() { _ = d.Close() })
-	defer stop()
-	limit, cancel := context.WithTimeout(ctx, s.timeout)
-	err = d.HandshakeContext(limit)
-	cancel()
-	if err != nil {
+	limit, cancel := context.WithTimeout(ctx, sh.server.timeout)
+	defer cancel()
+	if err = d.HandshakeContext(limit); err != nil {
 		return fmt.Errorf("shake hands: %w", err)
 	}
-	in, out, err := keys(d, active)
+	k, err := h.finish(d)
 	if err != nil {
 		return err
 	}
-	s.shard.post(func() { s.shard.ready(c, in, out) })
-	return s.data(ss, c, d)
+	sh.post(func() {
+		c.session.secure(k)
+		sh.ready(c, k.in, k.out)
+		_ = h.records.Close() // pion reads what is left
+	})
+	b := make([]byte, recordSize)
+	for {
+		n, err := d.Read(b)
+		switch {
+		case err == nil:
+			data := slices.Clone(b[:n])
+			sh.post(func() { c.session.receive(data) })
+		case h.left.Load():
+			sh.post(func() { sh.gone(c) })
+			return nil
+		case errors.Is(err, io.EOF):
+			return nil
+		}
+	}
 }
 
 // ready takes the keys: from now on packets flow.
@@ -149,19 +153,24 @@ func (sh *shard) ready(c *conn, in, out srtp.Context) {
 	}
 }
 
-// dtls makes the connection in the role that the client's setup leaves us.
-func (s *Server) dtls(ss *session, sums [][sha256.Size]byte, active bool) (*dtls.Conn, error) {
-	conn := packetConn{ss}
+// dtls makes pion's connection in the role that the client's setup leaves us.
+func (s *Server) dtls(h *handshake, sums [][sha256.Size]byte, native bool) (*dtls.Conn, error) {
+	conn, profiles := packetConn{h}, allProfiles
+	if native {
+		profiles = nativeProfiles
+	}
 	common := []dtls.Option{
 		dtls.WithCertificates(s.cert),
-		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
+		dtls.WithCipherSuites(dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, dtls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+		dtls.WithEllipticCurves(elliptic.P256, elliptic.X25519), // P-256 is the faster one here
+		dtls.WithSRTPProtectionProfiles(profiles...),
 		dtls.WithInsecureSkipVerify(true), // the announced hash is what counts
 		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error { return verify(raw, sums) }),
 		dtls.WithFlightInterval(flightEvery),
 		dtls.WithMTU(dtlsMTU),
-		dtls.WithLoggerFactory(ss.quiet),
+		dtls.WithLoggerFactory(quiet{}),
 	}
-	if active {
+	if h.active {
 		var options []dtls.ClientOption
 		for _, o := range common {
 			options = append(options, o)
@@ -186,23 +195,63 @@ func verify(raw [][]byte, sums [][sha256.Size]byte) error {
 	return nil
 }
 
-// keys exports the SRTP keys of a finished handshake.
-func keys(d *dtls.Conn, active bool) (in, out srtp.Context, err error) {
+// keys is what a handshake leaves behind.
+type keys struct {
+	in, out srtp.Context
+	layer   *record.Layer
+	last    []byte // of the server of the handshake: its last flight
+}
+
+// finish stops the sending, so that the numbers of records are final, and
+// takes the keys.
+func (h *handshake) finish(d *dtls.Conn) (k keys, err error) {
+	h.mu.Lock()
+	h.done = true
+	if !h.active {
+		k.last = slices.Clone(h.last)
+	}
+	h.mu.Unlock()
 	profile, ok := d.SelectedSRTPProtectionProfile()
 	state, have := d.ConnectionState()
 	if !ok || !have {
-		return nil, nil, errNoProfile
+		return k, errNoProfile
 	}
 	p := srtp.Profile(profile)
 	material, err := state.ExportKeyingMaterial(srtp.Label, nil, p.Material())
 	if err != nil {
-		return nil, nil, fmt.Errorf("export srtp keys: %w", err)
+		return k, fmt.Errorf("export srtp keys: %w", err)
 	}
-	return srtp.Pair(p, material, active)
+	if k.in, k.out, err = srtp.Pair(p, material, h.active); err != nil {
+		return k, err
+	}
+	k.layer, err = recordLayer(&state, h.active)
+	return k, err
 }
 
-// packetConn lets pion read the session's records and write to its address.
-type packetConn struct{ *session }
+// recordLayer makes the record layer that goes on where pion's ended. Pion tells its
+// secrets only in the form in which they are stored.
+func recordLayer(s *dtls.State, client bool) (*record.Layer, error) {
+	b, err := s.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("export record keys: %w", err)
+	}
+	var stored struct {
+		LocalRandom, RemoteRandom [32]byte
+		MasterSecret              []byte
+		SequenceNumber            uint64
+	}
+	if err = gob.NewDecoder(bytes.NewReader(b)).Decode(&stored); err != nil {
+		return nil, fmt.Errorf("read record keys: %w", err)
+	}
+	secrets := record.Secrets{Master: stored.MasterSecret, Client: stored.LocalRandom, Server: stored.RemoteRandom, Next: stored.SequenceNumber}
+	if !client {
+		secrets.Client, secrets.Server = secrets.Server, secrets.Client
+	}
+	return record.New(&secrets, client)
+}
+
+// packetConn lets pion read a handshake's records and write to its address.
+type packetConn struct{ *handshake }
 
 func (p packetConn) addr() net.Addr { return net.UDPAddrFromAddrPort(*p.remote.Load()) }
 
@@ -212,13 +261,23 @@ func (p packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func (p packetConn) WriteTo(b []byte, _ net.Addr) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return len(b), nil
+	}
+	p.last = append(p.last[:0], b...)
 	if err := p.socket.WriteTo(b, *p.remote.Load()); err != nil {
 		return 0, fmt.Errorf("send record: %w", err)
 	}
 	return len(b), nil
 }
 
-func (p packetConn) Close() error { return p.records.Close() }
+// Close is called by pion when the client says goodbye, and by us at the end.
+func (p packetConn) Close() error {
+	p.left.Store(true)
+	return p.records.Close()
+}
 
 func (p packetConn) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(p.socket.LocalAddr()) }
 

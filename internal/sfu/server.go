@@ -128,7 +128,7 @@ func (s *Server) stop() {
 	s.cancel()
 	s.events.close()
 	s.work.Wait()
-	s.shard.post(func() { s.shard.stopped = true })
+	s.shard.post(func() { s.shard.farewell(); s.shard.stopped = true })
 	<-s.shard.done
 	_ = s.socket.Close()
 }

@@ -30,7 +30,7 @@ func TestForward(t *testing.T) {
 					t.Parallel()
 					s, e := start(t, func(c *Config) { c.Portable = portable })
 					a := connect(t, s, options{conn: 1, ssrc: 0x80000010, setup: setup, profiles: []dtls.SRTPProtectionProfile{profile}})
-					b := connect(t, s, options{conn: 2, ssrc: 0x20, setup: setup, profiles: []dtls.SRTPProtectionProfile{profile}, controlled: true})
+					b := connect(t, s, options{conn: 2, ssrc: 0x20, setup: setup, profiles: []dtls.SRTPProtectionProfile{profile}, controlled: name == "gcm128"})
 					ready(t, s, 2)
 					a.say("from a")
 					b.say("from b")
@@ -55,13 +55,17 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// TestPreference proves that 128 bits are taken when a client leaves the choice.
+// TestPreference proves that 128 bits are taken when a client leaves the choice,
+// and that a native engine, which makes it, has no other.
 func TestPreference(t *testing.T) {
 	s, _ := start(t)
 	all := []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AEAD_AES_128_GCM}
-	c := connect(t, s, options{conn: 1, ssrc: 1, setup: "active", profiles: all})
-	if got, _ := c.dtls.SelectedSRTPProtectionProfile(); got != dtls.SRTP_AEAD_AES_128_GCM {
-		t.Errorf("profile %v", got)
+	for i, o := range []options{{setup: "active"}, {controlled: true}} {
+		o.conn, o.ssrc, o.profiles = int64(i+1), uint32(i+1)*10, all
+		c := connect(t, s, o)
+		if got, _ := c.dtls.SelectedSRTPProtectionProfile(); got != dtls.SRTP_AEAD_AES_128_GCM {
+			t.Errorf("client %d: profile %v", i, got)
+		}
 	}
 }
 
