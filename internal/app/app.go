@@ -213,7 +213,7 @@ func (a *App) routes(mux *http.ServeMux) {
 	mux.Handle("/apiw1", a.mtproto.PlainHTTP())
 	a.json.Register(mux)
 	mux.Handle("GET /healthz", web.Health(a.ready))
-	mux.Handle("GET /metrics", web.Metrics(a.gauges()))
+	mux.Handle("GET /metrics", web.Metrics(a.figures))
 	web.Profiles(mux)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "This is Parley, a group-call server for Telegram's API. /healthz, /metrics, /api/METHOD, /apiws\n")

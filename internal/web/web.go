@@ -1,5 +1,5 @@
 // Package web serves what operators look at over HTTP: health, metrics and
-// profiles. It owns no state but the registry of metrics.
+// profiles. It owns no state.
 package web
 
 import (
@@ -7,34 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
-
-// A Gauge is one number read when metrics are scraped.
-type Gauge struct {
-	Name, Help string
-	Counter    bool // only grows
-	Read       func() float64
-}
-
-// Metrics returns a handler of /metrics with the process's own figures and the
-// gauges given.
-func Metrics(gauges []Gauge) http.Handler {
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, g := range gauges {
-		name := "parley_" + g.Name
-		if g.Counter {
-			reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: g.Help}, g.Read))
-		} else {
-			reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: g.Help}, g.Read))
-		}
-	}
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
-}
 
 // Health answers 200 while ready returns nil, else 503 and why.
 func Health(ready func() error) http.Handler {

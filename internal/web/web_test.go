@@ -32,17 +32,34 @@ func TestHealth(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	h := Metrics([]Gauge{
-		{Name: "calls", Help: "Calls.", Read: func() float64 { return 3 }},
-		{Name: "packets_total", Help: "Packets.", Counter: true, Read: func() float64 { return 4 }},
+	h := Metrics(func(r *http.Request) []Figure {
+		all := []Figure{
+			{Name: "calls", Help: "Calls.", Value: 3},
+			{Name: "packets_total", Help: "Packets.", Counter: true, Value: 4},
+			{Name: "drops_total", Help: "Drops.", Counter: true, Value: 5, Labels: []string{"reason"}, Values: []string{"muted"}},
+			{Name: "drops_total", Help: "Drops.", Counter: true, Value: 6, Labels: []string{"reason"}, Values: []string{"quiet"}},
+			{Name: "rtt_seconds", Help: "Times.", Spread: &Spread{Count: 3, Sum: 4.5, Within: map[float64]uint64{0.5: 1, 1: 2}}},
+		}
+		if r.URL.Query().Has("more") {
+			all = append(all, Figure{Name: "more", Help: "More."})
+		}
+		return all
 	})
 	text := get(h, "/metrics", "192.0.2.1:1", nil).Body.String()
 	for _, line := range []string{
 		"# TYPE parley_calls gauge", "parley_calls 3", "# TYPE parley_packets_total counter", "parley_packets_total 4", "go_goroutines ",
+		`parley_drops_total{reason="muted"} 5`, `parley_drops_total{reason="quiet"} 6`, "# TYPE parley_rtt_seconds histogram",
+		`parley_rtt_seconds_bucket{le="0.5"} 1`, `parley_rtt_seconds_bucket{le="+Inf"} 3`, "parley_rtt_seconds_sum 4.5",
 	} {
-		if !strings.Contains(text, line) {
+		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no %q in the metrics", line)
 		}
+	}
+	if strings.Contains(text, "parley_more") {
+		t.Error("more than was asked for")
+	}
+	if text := get(h, "/metrics?more", "192.0.2.1:1", nil).Body.String(); !strings.Contains(text, "\nparley_more 0\n") {
+		t.Error("less than was asked for")
 	}
 }
 
