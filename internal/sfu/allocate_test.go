@@ -38,8 +38,8 @@ func TestNarrowPath(t *testing.T) {
 				t.Fatalf("the other receiver sees layer %d", now)
 			}
 			if time.Since(began) > limit {
-				_ = s.shard.do(t.Context(), func() {
-					p := s.shard.conns[connKey{1, 2}].path
+				_ = home(s).do(t.Context(), func() {
+					p := home(s).conns[connKey{1, 2}].path
 					t.Errorf("estimate %d, acked %d, loss %f, planned %d", p.estimate.Rate(), p.estimate.Acked(), p.estimate.Loss(), p.planned)
 				})
 				t.Fatalf("nothing after %v", limit)

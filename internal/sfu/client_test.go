@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/netip"
@@ -478,11 +479,27 @@ func eventually(t *testing.T, f func() string) {
 	t.Fatal(complaint)
 }
 
+// shards is how many a server of these tests has; a call lives on the one that
+// its number says, so that most do not live on the one that reads.
+var shards = flag.Int("shards", 2, "shards of the servers that are tested")
+
+// home returns the shard of call 1.
+func home(s *Server) *shard { return s.shards[1%len(s.shards)] }
+
+// total runs f on all shards of a server, one after another, and adds what it
+// returns.
+func total(s *Server, f func(sh *shard) int) (n int) {
+	for _, sh := range s.shards {
+		_ = sh.do(context.Background(), func() { n += f(sh) })
+	}
+	return n
+}
+
 // start starts a server on the loopback address.
 func start(t *testing.T, edit ...func(*Config)) (*Server, ear) {
 	t.Helper()
 	e := newEar()
-	cfg := Config{Listen: "127.0.0.1:0", Listener: e}
+	cfg := Config{Listen: "127.0.0.1:0", Listener: e, Shards: *shards}
 	for _, f := range edit {
 		f(&cfg)
 	}
@@ -491,6 +508,9 @@ func start(t *testing.T, edit ...func(*Config)) (*Server, ear) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
+	for call := range 2 * len(s.shards) {
+		s.places.of[int64(call)] = &place{shard: s.shards[call%len(s.shards)], holds: 1}
+	}
 	return s, e
 }
 
@@ -498,9 +518,7 @@ func start(t *testing.T, edit ...func(*Config)) (*Server, ear) {
 func ready(t *testing.T, s *Server, n int) {
 	t.Helper()
 	eventually(t, func() string {
-		got := 0
-		_ = s.shard.do(t.Context(), func() { got = s.shard.count.Ready })
-		if got != n {
+		if got := total(s, func(sh *shard) int { return sh.count.Ready }); got != n {
 			return fmt.Sprintf("%d connections ready, want %d", got, n)
 		}
 		return ""

@@ -222,9 +222,7 @@ func (sh *shard) remove(c *conn) {
 		sh.dropVideo(c.video)
 	}
 	r.unheard = true
-	for _, a := range c.addrs {
-		delete(sh.byAddr, a)
-	}
+	sh.giveUp(c.addrs...)
 	delete(sh.conns, c.connKey)
 	delete(sh.byUfrag, c.ufrag)
 	last := len(sh.order) - 1

@@ -58,7 +58,9 @@ type bench struct {
 func newBench(tb testing.TB, senders, receivers int) *bench {
 	tb.Helper()
 	sock := &counting{space: make([]byte, 4096)}
-	b := &bench{socket: sock, shard: newShard(&Server{socket: sock, events: newNotifier(nil), timeout: time.Minute})}
+	s := &Server{events: newNotifier(nil), timeout: time.Minute, places: places{of: map[int64]*place{}}}
+	s.shards = []*shard{newShard(s, steering{}, sock)}
+	b := &bench{socket: sock, shard: s.shards[0]}
 	material := make([]byte, srtp.GCM128.Material())
 	for i := range senders + receivers {
 		c := b.conn(tb, int64(i), material)

@@ -9,23 +9,26 @@ import (
 	"parley/internal/media/udp"
 )
 
-// receive sorts one datagram by its first byte (RFC 7983). Only STUN may come
-// from an address nobody proved to be at; it leaves no state behind unless its
+// receive sorts one datagram by its first byte (RFC 7983), and returns it, or
+// another one to read into if it is for another shard. Only STUN may come from
+// an address nobody proved to be at; it leaves no state behind unless its
 // password is right.
-func (sh *shard) receive(d *udp.Datagram) {
+func (sh *shard) receive(d *udp.Datagram) *udp.Datagram {
 	b := d.Bytes()
 	if len(b) == 0 {
 		sh.count.Drops.Malformed++
-		return
+		return d
 	}
 	if b[0] < 4 {
-		sh.check(b, d.From)
-		return
+		return sh.check(d)
 	}
 	c := sh.byAddr[d.From]
 	if c == nil {
+		if to := sh.away[d.From]; to != nil {
+			return sh.hand(d, to)
+		}
 		sh.count.Drops.Unknown++
-		return
+		return d
 	}
 	switch {
 	case b[0]>>6 == 2 && rtp.IsRTCP(b):
@@ -37,27 +40,51 @@ func (sh *shard) receive(d *udp.Datagram) {
 	default:
 		sh.count.Drops.Malformed++
 	}
+	return d
 }
 
-// check answers a Binding request of a client that knows the password.
-func (sh *shard) check(b []byte, from netip.AddrPort) {
+// check takes in a Binding request of a client that knows the password.
+func (sh *shard) check(d *udp.Datagram) *udp.Datagram {
 	var r stun.Request
-	if !r.Parse(b) {
+	if !r.Parse(d.Bytes()) {
 		sh.count.Drops.Malformed++
-		return
+		return d
+	}
+	if to := sh.server.named(r.Local); to != sh && to != nil && sh.branch == nil {
+		return sh.hand(d, to)
 	}
 	c := sh.byUfrag[string(r.Local)]
-	if c == nil || c.builtin || !c.auth.Check(&r) {
+	switch {
+	case c == nil || c.builtin || !c.auth.Check(&r):
 		sh.count.Drops.Stun++
+	case sh.has(d.From):
+		sh.respond(c, &r, d.From)
+	default:
+		sh.acquire(d.Bytes(), d.From)
+	}
+	return d
+}
+
+// reply responds to a check that proved right.
+func (sh *shard) reply(check []byte, from netip.AddrPort) {
+	var r stun.Request
+	if !r.Parse(check) {
 		return
 	}
+	if c := sh.byUfrag[string(r.Local)]; c != nil {
+		sh.respond(c, &r, from)
+	}
+}
+
+// respond answers a connection's check.
+func (sh *shard) respond(c *conn, r *stun.Request, from netip.AddrPort) {
 	if !sh.claim(c, from) {
 		sh.count.Drops.Stun++
 		return
 	}
 	sh.count.Stun++
 	c.seen, c.controlling = sh.now, r.Controlling
-	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), &r, from)
+	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), r, from)
 	sh.socket.Send(n, from)
 	if !c.addr.IsValid() || r.UseCandidate || (c.addr != from && sh.now-c.addrSeen > stale) {
 		sh.move(c, from)
@@ -73,22 +100,18 @@ func (sh *shard) check(b []byte, from netip.AddrPort) {
 // claim notes that a connection's client is at an address. One where another
 // client talks right now stays that one's.
 func (sh *shard) claim(c *conn, from netip.AddrPort) bool {
-	other := sh.byAddr[from]
-	if other == c {
+	if sh.byAddr[from] == c {
 		return true
 	}
-	if other != nil {
-		if other.addr == from && sh.now-other.addrSeen < stale {
-			return false
-		}
-		other.addrs = slices.DeleteFunc(other.addrs, func(a netip.AddrPort) bool { return a == from })
+	if !sh.yield(from) {
+		return false
 	}
 	if len(c.addrs) == maxAddrs {
 		oldest := 0
 		if c.addrs[0] == c.addr {
 			oldest = 1
 		}
-		delete(sh.byAddr, c.addrs[oldest])
+		sh.giveUp(c.addrs[oldest])
 		c.addrs = slices.Delete(c.addrs, oldest, oldest+1)
 	}
 	c.addrs = append(c.addrs, from)

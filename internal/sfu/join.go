@@ -36,8 +36,8 @@ func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join call %d: %w", j.Call, err)
 	}
-	sh := s.shard
-	if doErr := sh.do(ctx, func() { err = sh.join(c, j) }); doErr != nil {
+	sh := s.hold(j.Call)
+	if doErr := sh.do(ctx, func() { err = sh.join(c, j); s.free(j.Call) }); doErr != nil {
 		return nil, fmt.Errorf("join call %d: %w", j.Call, doErr)
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func newConn(j calls.MediaJoin) (*conn, string, error) {
 	pwd := secret(pwdSize)
 	c := &conn{
 		connKey: connKey{j.Call, j.Conn}, user: j.User, presentation: j.Presentation,
-		client: j.Payload, ufrag: secret(ufragSize), auth: stun.NewAuth(pwd), ssrc: randomSSRC(), place: -1,
+		client: j.Payload, auth: stun.NewAuth(pwd), ssrc: randomSSRC(), place: -1,
 	}
 	sources := j.Payload.Sources()
 	if len(sources) > maxStreams {
@@ -91,7 +91,7 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 	}
 	r := sh.room(c.call)
 	defer sh.leave(r)
-	c.room, c.created, c.seen = r, sh.now, sh.now
+	c.room, c.ufrag, c.created, c.seen = r, sh.name(), sh.now, sh.now
 	sh.add(c, j.Audio)
 	sh.count.Joins++
 	return nil
@@ -99,8 +99,8 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 
 // Gate tells what of a connection is forwarded.
 func (s *Server) Gate(call, conn int64, audio, video bool) {
-	s.shard.post(func() {
-		c := s.shard.conns[connKey{call, conn}]
+	s.post(call, func(sh *shard) {
+		c := sh.conns[connKey{call, conn}]
 		if c == nil {
 			return
 		}
@@ -108,37 +108,48 @@ func (s *Server) Gate(call, conn int64, audio, video bool) {
 			c.audio.open = audio
 		}
 		if c.video != nil {
-			s.shard.gate(c.video, video)
+			sh.gate(c.video, video)
 		}
 	})
 }
 
 // Leave ends a connection; unknown ones are ignored.
 func (s *Server) Leave(call, conn int64) {
-	s.shard.post(func() {
-		if c := s.shard.conns[connKey{call, conn}]; c != nil {
-			s.shard.remove(c)
+	s.post(call, func(sh *shard) {
+		if c := sh.conns[connKey{call, conn}]; c != nil {
+			sh.remove(c)
 		}
 	})
 }
 
 // End ends all connections of a call.
 func (s *Server) End(call int64) {
-	s.shard.post(func() {
-		r := s.shard.rooms[call]
+	s.post(call, func(sh *shard) {
+		r := sh.rooms[call]
 		if r == nil {
 			return
 		}
 		for _, c := range r.conns {
-			s.shard.remove(c)
+			sh.remove(c)
 		}
 	})
 }
 
+// post hands f to the shard of a call, if somebody is in it.
+func (s *Server) post(call int64, f func(sh *shard)) {
+	if sh := s.at(call); sh != nil {
+		sh.post(func() { f(sh) })
+	}
+}
+
 // Wants returns what a connection's client last asked to see.
 func (s *Server) Wants(ctx context.Context, call, conn int64) (w colibri.Wants, err error) {
-	err = s.shard.do(ctx, func() {
-		if c := s.shard.conns[connKey{call, conn}]; c != nil {
+	sh := s.at(call)
+	if sh == nil {
+		return w, nil
+	}
+	err = sh.do(ctx, func() {
+		if c := sh.conns[connKey{call, conn}]; c != nil {
 			w = c.wants
 		}
 	})
@@ -147,7 +158,6 @@ func (s *Server) Wants(ctx context.Context, call, conn int64) (w colibri.Wants, 
 
 // secret returns n random characters of an ICE string: six bits each.
 func secret(n int) string {
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails
 	for i, v := range b {

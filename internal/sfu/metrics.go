@@ -71,7 +71,7 @@ func (t *Traffic) lose(packets int, fraction uint8) {
 }
 
 // Drops counts packets not used, by reason. Those of a call are of the last
-// four reasons.
+// three reasons.
 type Drops struct {
 	Unknown   uint64 // from an address nobody proved to be at
 	Malformed uint64
@@ -120,14 +120,21 @@ type Call struct {
 
 // Metrics returns the counters of all shards as of at most a second ago.
 func (s *Server) Metrics() (m Metrics) {
-	m.add(s.shard.published.Load())
+	for _, sh := range s.shards {
+		m.add(sh.published.Load())
+	}
 	return m
 }
 
 // Calls returns the calls with the most connections, the largest first.
 func (s *Server) Calls(ctx context.Context, most int) (calls []Call, err error) {
-	err = s.shard.do(ctx, func() { calls = s.shard.calls(most) })
-	return calls, err
+	for _, sh := range s.shards {
+		if err := sh.do(ctx, func() { calls = append(calls, sh.calls(most)...) }); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(calls, func(a, b Call) int { return cmp.Or(cmp.Compare(b.Conns, a.Conns), cmp.Compare(a.ID, b.ID)) })
+	return calls[:min(most, len(calls))], nil
 }
 
 // calls returns the largest calls of a shard, the largest first.
@@ -165,6 +172,7 @@ func (r *room) measure() Call {
 
 // publish makes the counters visible.
 func (sh *shard) publish() {
+	sh.measure()
 	m := sh.count
 	m.Rooms, m.Conns, m.Sent = len(sh.rooms), len(sh.order), sh.socket.Sent()
 	sh.published.Store(&m)

@@ -33,8 +33,8 @@ func (s *Server) Play(call int64, ssrc uint32, frames [][]byte, frame time.Durat
 	p := &player{frames: slices.Clone(frames), frame: frame, header: rtp.Header{
 		SSRC: ssrc, Type: colibri.OpusType, HasLevel: true, Voice: true, Level: playLevel,
 	}}
-	sh := s.shard
-	sh.post(func() { sh.startPlayer(p, call) })
+	sh := s.hold(call)
+	sh.post(func() { sh.startPlayer(p, call); s.free(call) })
 	return func() { sh.post(func() { sh.stopPlayer(p) }) }
 }
 
@@ -47,7 +47,7 @@ func (sh *shard) startPlayer(p *player, call int64) {
 	if s == nil {
 		c := &conn{
 			connKey: connKey{call, -int64(p.header.SSRC) - 1}, room: r, builtin: true, presentation: true,
-			ufrag: secret(ufragSize), streams: []stream{{ssrc: p.header.SSRC}},
+			ufrag: sh.name(), streams: []stream{{ssrc: p.header.SSRC}},
 		}
 		sh.add(c, true)
 		s = c.audio

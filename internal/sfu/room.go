@@ -4,6 +4,7 @@ import "parley/internal/media/rtp"
 
 // room is one call as the shard sees it.
 type room struct {
+	shard     *shard // that it lives on
 	call      int64
 	conns     map[int64]*conn
 	receivers []*conn        // that have keys and get packets
@@ -58,8 +59,9 @@ type packet struct {
 func (sh *shard) room(call int64) *room {
 	r := sh.rooms[call]
 	if r == nil {
-		r = &room{call: call, conns: map[int64]*conn{}}
+		r = &room{shard: sh, call: call, conns: map[int64]*conn{}}
 		sh.rooms[call] = r
+		sh.server.hold(call)
 	}
 	return r
 }
@@ -68,6 +70,7 @@ func (sh *shard) room(call int64) *room {
 func (sh *shard) leave(r *room) {
 	if len(r.conns) == 0 && sh.rooms[r.call] == r {
 		delete(sh.rooms, r.call)
+		sh.server.free(r.call)
 	}
 }
 

@@ -6,10 +6,11 @@
 // it is among the loudest. A video has layers; each receiver that wants it has
 // a view, one stream made of runs of the layers that its path has room for.
 //
-// One goroutine, the shard, reads datagrams in batches and owns everything a
-// packet touches: it takes no lock, starts no timer and allocates nothing per
-// packet. Whoever wants something done hands it a function. Handshakes and data
-// channels run on goroutines of their own, one set per connection.
+// A room lives on one shard, a goroutine that owns everything a packet touches:
+// it takes no lock, starts no timer and allocates nothing per packet. Whoever
+// wants something done hands it a function. The first shard reads datagrams in
+// batches, and hands those of others over; all send by themselves. Handshakes
+// and data channels run on goroutines of their own, one set per connection.
 package sfu
 
 import (
@@ -21,6 +22,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +32,12 @@ import (
 	"parley/internal/media/udp"
 )
 
-// defaultTimeout is how long a connection may be silent, or be in the making.
-const defaultTimeout = 30 * time.Second
+const (
+	// defaultTimeout is how long a connection may be silent, or be in the making.
+	defaultTimeout = 30 * time.Second
+	// maxShards is how many shards there are unless more are asked for.
+	maxShards = 8
+)
 
 // ErrClosed is returned once the server has stopped.
 var ErrClosed = errors.New("sfu: closed")
@@ -54,13 +60,15 @@ type Config struct {
 	Log       *slog.Logger
 	Timeout   time.Duration // 0: 30 s
 	Portable  bool          // use the socket that works everywhere
+	Shards    int           // goroutines that forward; 0: one for each processor, 8 at most
 }
 
 // Server is a running media server.
 type Server struct {
 	log        *slog.Logger // immutable
-	socket     udp.Socket   // immutable; read and batched sends belong to the shard
-	shard      *shard       // immutable; owns its state
+	socket     udp.Trunk    // immutable; read and batched sends belong to the first shard
+	shards     []*shard     // immutable; each owns its state
+	places     places
 	candidates []netip.AddrPort
 	cert       tls.Certificate
 	print      [sha256.Size]byte
@@ -102,10 +110,25 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.events = newNotifier(cfg.Listener)
 	s.work.Go(s.events.run)
-	s.shard = newShard(s)
-	go s.shard.run()
+	s.grow(cfg.Shards)
 	s.detach = context.AfterFunc(ctx, s.stop)
 	return s, nil
+}
+
+// grow makes the shards and starts them.
+func (s *Server) grow(n int) {
+	if n <= 0 {
+		n = min(runtime.GOMAXPROCS(0), maxShards)
+	}
+	s.places.of = map[int64]*place{}
+	s.shards = []*shard{newShard(s, steering{away: map[netip.AddrPort]*shard{}}, s.socket)}
+	for i := 1; i < min(n, len(alphabet)); i++ {
+		branch := s.socket.Branch()
+		s.shards = append(s.shards, newShard(s, steering{index: i, branch: branch}, branch))
+	}
+	for _, sh := range s.shards {
+		go sh.run()
+	}
 }
 
 // Addr returns the address the media socket is bound to.
@@ -115,7 +138,14 @@ func (s *Server) Addr() netip.AddrPort { return s.socket.LocalAddr() }
 func (s *Server) Close() {
 	s.detach()
 	s.stop()
-	<-s.shard.done
+	s.wait()
+}
+
+// wait waits for the end of all shards.
+func (s *Server) wait() {
+	for _, sh := range s.shards {
+		<-sh.done
+	}
 }
 
 // stop takes the server down in order: connections say goodbye while the
@@ -124,12 +154,16 @@ func (s *Server) stop() {
 	if !s.closed.CompareAndSwap(false, true) {
 		return
 	}
-	_ = s.shard.do(context.Background(), func() { s.shard.draining = true })
+	for _, sh := range s.shards {
+		_ = sh.do(context.Background(), func() { sh.draining = true })
+	}
 	s.cancel()
 	s.events.close()
 	s.work.Wait()
-	s.shard.post(func() { s.shard.farewell(); s.shard.stopped = true })
-	<-s.shard.done
+	for _, sh := range s.shards {
+		sh.post(func() { sh.farewell(); sh.stopped = true })
+	}
+	s.wait()
 	_ = s.socket.Close()
 }
 

@@ -52,7 +52,7 @@ func TestContextEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	<-s.shard.done
+	s.wait()
 	s.Close()
 	s.Gate(1, 1, true, true) // nothing happens
 	s.Leave(1, 1)

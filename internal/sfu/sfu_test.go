@@ -106,9 +106,7 @@ func TestMute(t *testing.T) {
 	dropped := func(want uint64) {
 		t.Helper()
 		eventually(t, func() string {
-			var got uint64
-			_ = s.shard.do(t.Context(), func() { got = s.shard.count.Drops.Muted })
-			if got != want {
+			if got := uint64(total(s, func(sh *shard) int { return int(sh.count.Drops.Muted) })); got != want {
 				return fmt.Sprintf("%d packets dropped, want %d", got, want)
 			}
 			return ""
@@ -313,11 +311,10 @@ func TestCallsAreApart(t *testing.T) {
 	if len(other.rtp) > 0 || len(e.gone) > 0 {
 		t.Errorf("other call: %d packets, %d gone", len(other.rtp), len(e.gone))
 	}
-	_ = s.shard.do(t.Context(), func() {
-		if len(s.shard.rooms) != 1 || len(s.shard.byAddr) != 1 || len(s.shard.byUfrag) != 1 {
-			t.Errorf("rooms %d, addresses %d, names %d", len(s.shard.rooms), len(s.shard.byAddr), len(s.shard.byUfrag))
-		}
-	})
+	rooms, addrs := total(s, func(sh *shard) int { return len(sh.rooms) }), total(s, func(sh *shard) int { return len(sh.byAddr) })
+	if names := total(s, func(sh *shard) int { return len(sh.byUfrag) }); rooms != 1 || addrs != 1 || names != 1 {
+		t.Errorf("rooms %d, addresses %d, names %d", rooms, addrs, names)
+	}
 }
 
 // TestDataChannel opens the channel twice: clients start SCTP anew when it
@@ -391,11 +388,9 @@ func TestGarbage(t *testing.T) {
 			a.write(append([]byte{22, 254, 253}, p...))
 		}
 	}
-	_ = s.shard.do(t.Context(), func() {
-		if len(s.shard.byAddr) != 2 {
-			t.Errorf("%d addresses known, want 2", len(s.shard.byAddr))
-		}
-	})
+	if n := total(s, func(sh *shard) int { return len(sh.byAddr) }); n != 2 {
+		t.Errorf("%d addresses known, want 2", n)
+	}
 	a.say("still here")
 	b.hears(10, "still here")
 	if len(e.gone) > 0 {
@@ -435,9 +430,10 @@ func TestPlay(t *testing.T) {
 	stop()
 	s.Leave(1, 5)
 	ready(t, s, 1)
-	_ = s.shard.do(t.Context(), func() {
-		if len(s.shard.players) != 0 || len(s.shard.rooms[1].conns) != 1 {
-			t.Errorf("%d players, %d connections", len(s.shard.players), len(s.shard.rooms[1].conns))
+	sh := home(s)
+	_ = sh.do(t.Context(), func() {
+		if len(sh.players) != 0 || len(sh.rooms[1].conns) != 1 {
+			t.Errorf("%d players, %d connections", len(sh.players), len(sh.rooms[1].conns))
 		}
 	})
 }

@@ -25,6 +25,8 @@ const (
 // shard owns the connections of the socket and everything packets touch. All
 // fields but the inbox belong to its goroutine.
 type shard struct {
+	steering
+	load
 	server *Server
 	socket udp.Socket
 	events *notifier
@@ -68,9 +70,9 @@ type shard struct {
 
 type connKey struct{ call, id int64 }
 
-func newShard(s *Server) *shard {
+func newShard(s *Server, place steering, socket udp.Socket) *shard {
 	sh := &shard{
-		server: s, socket: s.socket, events: s.events, start: time.Now(),
+		steering: place, server: s, socket: socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
 		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
@@ -122,6 +124,7 @@ func (sh *shard) run() {
 			rearm = true
 			continue
 		}
+		sh.rest()
 		n, err := sh.socket.Read(sh.slots)
 		sh.wind()
 		if err != nil && !errors.Is(err, udp.ErrWoken) {
@@ -135,8 +138,8 @@ func (sh *shard) run() {
 			continue
 		}
 		failures = 0
-		for _, d := range sh.slots[:n] {
-			sh.receive(d)
+		for i, d := range sh.slots[:n] {
+			sh.slots[i] = sh.receive(d)
 		}
 		sh.forward() // before anything else uses the slots
 		sh.runPlans()
@@ -173,8 +176,9 @@ func (sh *shard) wind() {
 	sh.sendTime = rtp.SendTime(sh.now)
 }
 
-// active tells whether there is anything to do without packets.
-func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0 }
+// active tells whether there is anything to do without packets. The reader tells
+// what it did for others.
+func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0 || len(sh.away) > 0 }
 
 // next returns when the next timed job is due.
 func (sh *shard) next() time.Duration {

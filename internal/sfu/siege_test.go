@@ -376,5 +376,5 @@ func (s *siege) newcomer() {
 	s.count("Malformed Queue Early Stun", 20)
 	s.speak() // the server has read all that
 	s.server.Leave(s.join.Call, s.join.Conn)
-	_ = s.server.shard.do(s.t.Context(), func() {})
+	_ = home(s.server).do(s.t.Context(), func() {})
 }
