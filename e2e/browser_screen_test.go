@@ -19,7 +19,7 @@ func (v *member) blue(t *testing.T, source int) {
 	harness.Eventually(t, func() string {
 		var c [3]int
 		v.page(t, &c, "colour", source, 0.25, 0.75)
-		if c[0] > 40 || c[1] > 40 || c[2] < 160 {
+		if c[0] > 130 || c[1] > 130 || c[2] < 220 {
 			return fmt.Sprintf("%s sees the colour %v", v.name, c)
 		}
 		return ""

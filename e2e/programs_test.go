@@ -39,19 +39,26 @@ func people(n int) []string {
 // program runs a scenario, fails when it does, and returns what it printed.
 func program(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	if _, err := os.Stat("node_modules"); err != nil {
-		t.Fatalf("no client libraries: run npm ci in e2e: %v", err)
-	}
-	ctx, stop := context.WithTimeout(t.Context(), programTime)
-	defer stop()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
+	out, err := command(t, name, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 	t.Logf("%s", out)
 	return string(out)
+}
+
+// command returns a scenario's command. It ends with the test, and with the
+// test binary.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	if _, err := os.Stat("node_modules"); err != nil {
+		t.Fatalf("no client libraries: run npm ci in e2e: %v", err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), programTime)
+	t.Cleanup(stop)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
 }

@@ -79,7 +79,7 @@ function display({ width, height, fps }) {
   const draw = canvas.getContext('2d')
   let n = 0
   setInterval(() => {
-    draw.fillStyle = 'rgb(0 0 200)'
+    draw.fillStyle = 'rgb(100 100 250)'
     draw.fillRect(0, 0, width, height)
     draw.fillStyle = 'white'
     draw.fillRect(n++ * 8 % width, 0, 40, 40)
