@@ -119,8 +119,16 @@ func (sh *shard) claim(c *conn, from netip.AddrPort) bool {
 	return true
 }
 
-// move sends to another address from now on.
+// move sends to an address from now on. What was learnt of the way to another
+// one says little of this one's.
 func (sh *shard) move(c *conn, to netip.AddrPort) {
+	if c.addr != to && c.addr.IsValid() {
+		c.rtt = 0
+		if c.path != nil {
+			c.path.probe.ID = 0
+			c.path.estimate.Moved()
+		}
+	}
 	c.addr, c.addrSeen = to, sh.now
 	if c.session != nil {
 		c.session.remote.Store(&to)

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"context"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -152,6 +153,24 @@ func TestRepeatedOnce(t *testing.T) {
 	}
 	if got := s.from.room.count; got.Repeated != s.count.Repeated || got.NacksIn != s.count.NacksIn {
 		t.Errorf("call %+v", got)
+	}
+}
+
+// TestAnotherPath forgets what it knew of the way to an address, and only then.
+func TestAnotherPath(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	p, other := s.to.path, netip.MustParseAddrPort("10.1.2.3:4000")
+	for _, tt := range []struct {
+		to   netip.AddrPort
+		rate int64
+		rtt  time.Duration
+	}{{s.to.addr, 5e6, time.Second}, {other, startRate, 0}, {other, 5e6, time.Second}} {
+		p.estimate.REMB(5e6, s.now)
+		s.to.rtt = time.Second
+		if s.move(s.to, tt.to); p.estimate.Rate() != tt.rate || s.to.rtt != tt.rtt {
+			t.Errorf("at %v: %d bit/s, round trip %v", tt.to, p.estimate.Rate(), s.to.rtt)
+		}
 	}
 }
 

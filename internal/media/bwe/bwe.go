@@ -46,6 +46,7 @@ type Estimator struct {
 	fedAt     time.Duration
 	unfed     time.Duration // since then, the first packet was sent; 0 for none
 	cutAt     time.Duration // for silence
+	uncut     float64       // the rate before that
 	reference time.Duration // of the last feedback, as told
 	clock     time.Duration // the receiver's, unwrapped
 	now       time.Duration // of the feedback being read
@@ -76,6 +77,21 @@ func (e *Estimator) Loss() float64 { return e.loss.share }
 
 // RTT returns the round trip time, with what feedback waits at the receiver.
 func (e *Estimator) RTT() time.Duration { return e.rtt }
+
+// Moved tells that the path is another one from now on. What is on its way and
+// what was learnt say nothing of it: it begins with Start, or with what the old
+// path had when that is less.
+func (e *Estimator) Moved() {
+	if e.cutAt != 0 {
+		e.rate = e.uncut
+	}
+	e.rate = min(e.rate, float64(e.cfg.Start))
+	e.history.forget()
+	e.trend.reset()
+	e.acked, e.delay, e.loss = throughput{}, aimd{rate: e.rate}, lossy{rate: e.rate}
+	e.probe = prober{want: e.probe.want, id: e.probe.id}
+	e.rtt, e.unfed, e.cutAt = initialRTT, 0, 0
+}
 
 // Want tells the rate that would be used if there were as much. While it is
 // above the estimate, there are probes; it starts as 0.
@@ -212,6 +228,9 @@ func (e *Estimator) transport(now time.Duration) bool { return e.fed && now-e.fe
 // retransmissions, on top of or around the media.
 func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
 	if e.fed && e.unfed != 0 && now-e.unfed > silent+e.rtt && now-e.cutAt >= silentEvery {
+		if e.cutAt == 0 {
+			e.uncut = e.rate
+		}
 		e.cutAt = now
 		e.delay.rate, e.loss.rate = e.rate*silentFactor, e.rate*silentFactor
 		e.settle()

@@ -78,6 +78,9 @@ func (h *history) grow() {
 	h.ring = ring
 }
 
+// forget lets what was sent before count as never sent.
+func (h *history) forget() { h.first, h.settled = h.next, h.next }
+
 // find returns a packet, or nil when it is not remembered.
 func (h *history) find(seq uint16) (n int64, p *sent) {
 	last := h.next - 1
