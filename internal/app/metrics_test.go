@@ -72,6 +72,11 @@ func TestMetrics(t *testing.T) {
 			delete(told, name)
 		}
 	}
+	for _, reason := range regexp.MustCompile(`reason="[a-z]+`).FindAllString(page, -1) {
+		if reason = reason[len(`reason="`):]; !strings.Contains(string(doc), "`"+reason+"`") {
+			t.Errorf("docs/metrics.md says nothing of packets dropped as %s", reason)
+		}
+	}
 	if len(told) > 0 {
 		t.Errorf("docs/metrics.md tells of %v, which are not there", told)
 	}
