@@ -325,6 +325,9 @@ func (s *siege) speak() {
 		s.camera.shoot(false)
 		s.shots++
 		clear(s.camera.layers[0].sent)
+		for _, c := range []*client{s.b, s.digger} { // that send nothing else
+			c.write(c.binding(c.answer.Transport.Pwd))
+		}
 	}
 	s.words++
 	word := fmt.Sprint("word ", s.words)
@@ -376,5 +379,5 @@ func (s *siege) newcomer() {
 	s.count("Malformed Queue Early Stun", 20)
 	s.speak() // the server has read all that
 	s.server.Leave(s.join.Call, s.join.Conn)
-	_ = home(s.server).do(s.t.Context(), func() {})
+	total(s.server, func(*shard) int { return 0 }) // all have done it
 }
