@@ -1,215 +1,81 @@
 package sfu
 
 import (
-	"context"
-	"io"
-	"net"
-	"net/netip"
-	"slices"
-	"sync"
-	"sync/atomic"
-	"time"
-
-	"github.com/pion/datachannel"
-	"github.com/pion/sctp"
-	"github.com/pion/transport/v4/packetio"
+	"crypto/rand"
 
 	"parley/internal/colibri"
 	"parley/internal/media/record"
+	"parley/internal/media/sctp"
 )
 
-const (
-	maxMessage      = 32 << 10 // of a data channel
-	maxChannels     = 8        // of one association
-	maxAssociations = 100      // one after another on one connection
-	sctpBuffer      = 128 << 10
-	chunkQueue      = 128 // SCTP packets waiting
-)
+// heard is how many bytes of messages are read of one client in a second; what
+// clients say is a few hundred every five.
+const heard = 64 << 10
 
-// receive takes application data: SCTP, if the client opens it. Clients restart
-// it when it dies.
+// data is what a session's client says and hears on data channels, of which
+// the one that opened last is told how high its picture needs to be.
+type data struct {
+	association *sctp.Association // nil before the client sends something
+	opened      bool
+	stream      uint16
+	height      int // wanted of the client; -1 for nothing yet
+	told        int // what it was told, -1 for nothing
+	left        int // of heard, in this second
+}
+
+// receive takes application data: SCTP, if the client opens it.
 func (s *session) receive(b []byte) {
-	sh := s.shard
-	if s.ended || sh.draining {
+	if s.ended {
 		return
 	}
-	if s.channel.ended() {
-		if s.started == maxAssociations {
-			return
-		}
-		s.started++
-		a := newAssociation(sealed{s})
-		s.channel = a
-		sh.server.work.Go(func() {
-			defer context.AfterFunc(sh.server.ctx, a.close)()
-			s.associate(a)
-		})
+	if s.association == nil {
+		s.association = sctp.New(s, func(b []byte) { _, _ = rand.Read(b) }) // never fails
+		s.left = heard
 	}
-	_, _ = s.channel.packets.Write(b) // full: SCTP sends again
+	s.association.Receive(s.shard.now, b)
 }
 
-// sealed writes application data.
-type sealed struct{ *session }
+// Packet implements sctp.Handler.
+func (s *session) Packet(b []byte) { s.send(record.Data, b) }
 
-// Write implements io.Writer.
-func (s sealed) Write(b []byte) (int, error) {
-	data := slices.Clone(b)
-	s.shard.post(func() { s.send(record.Data, data) })
-	return len(b), nil
+// Opened implements sctp.Handler.
+func (s *session) Opened(stream uint16) {
+	s.opened, s.stream, s.told = true, stream, -1
+	s.tell()
 }
 
-// association is one SCTP association; it is the net.Conn that pion reads and
-// writes.
-type association struct {
-	out     io.Writer
-	packets *packetio.Buffer
-	done    chan struct{}
-	once    sync.Once
-}
-
-func newAssociation(out io.Writer) *association {
-	a := &association{out: out, packets: packetio.NewBuffer(), done: make(chan struct{})}
-	a.packets.SetLimitCount(chunkQueue)
-	return a
-}
-
-// ended tells whether there is none, or it closed.
-func (a *association) ended() bool {
-	if a == nil {
-		return true
-	}
-	select {
-	case <-a.done:
-		return true
-	default:
-		return false
-	}
-}
-
-func (a *association) close() {
-	if a != nil {
-		_ = a.Close()
-	}
-}
-
-// Read implements net.Conn.
-func (a *association) Read(b []byte) (int, error) { return a.packets.Read(b) }
-
-// Write implements net.Conn.
-func (a *association) Write(b []byte) (int, error) { return a.out.Write(b) }
-
-// Close ends the association and leaves the DTLS connection alone.
-func (a *association) Close() error {
-	a.once.Do(func() {
-		close(a.done)
-		_ = a.packets.Close()
-	})
-	return nil
-}
-
-// LocalAddr implements net.Conn.
-func (a *association) LocalAddr() net.Addr { return a.RemoteAddr() }
-
-// RemoteAddr implements net.Conn. The address may change: none is told.
-func (a *association) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(netip.AddrPort{}) }
-
-// SetDeadline implements net.Conn.
-func (a *association) SetDeadline(t time.Time) error { return a.packets.SetReadDeadline(t) }
-
-// SetReadDeadline implements net.Conn.
-func (a *association) SetReadDeadline(t time.Time) error { return a.packets.SetReadDeadline(t) }
-
-// SetWriteDeadline implements net.Conn.
-func (a *association) SetWriteDeadline(time.Time) error { return nil }
-
-// associate accepts the association and reads the channels on it.
-func (s *session) associate(a *association) {
-	defer a.close()
-	assoc, err := sctp.ServerWithOptions(
-		sctp.WithNetConn(a), sctp.WithLoggerFactory(quiet{}),
-		sctp.WithMaxReceiveBufferSize(sctpBuffer), sctp.WithMaxMessageSize(maxMessage))
-	if err != nil {
+// Message implements sctp.Handler: messages that make no sense are ignored.
+func (s *session) Message(_ uint16, text bool, b []byte) {
+	if s.left -= len(b); !text || s.left < 0 {
 		return
 	}
-	var readers sync.WaitGroup
-	defer readers.Wait()
-	defer assoc.Close()
-	for range maxChannels {
-		ch, err := datachannel.Accept(assoc, &datachannel.Config{LoggerFactory: quiet{}})
-		if err != nil {
-			return
-		}
-		readers.Go(func() { s.read(ch) })
-	}
-	<-a.done
-}
-
-// channel reads colibri messages; those that make no sense are ignored.
-func (s *session) read(ch *datachannel.DataChannel) {
-	done := make(chan struct{})
-	var writer sync.WaitGroup
-	defer writer.Wait()
-	defer close(done)
-	writer.Go(func() { s.heights.write(ch, done) })
-	defer ch.Close()
-	b := make([]byte, maxMessage)
-	for {
-		n, text, err := ch.ReadDataChannel(b)
-		if err != nil {
-			return
-		}
-		if !text {
-			continue
-		}
-		if wants, ok, err := colibri.ParseMessage(b[:n]); err == nil && ok {
-			s.shard.post(func() { s.shard.want(s.conn, wants) })
-		}
+	if wants, ok, err := colibri.ParseMessage(b); err == nil && ok {
+		s.shard.post(func() { s.shard.want(s.conn, wants) }) // not amid a batch
 	}
 }
 
-// mailbox holds the newest height that is wanted of a client. Of several
-// channels the one that opened last gets it.
-type mailbox struct {
-	height atomic.Int64
-	mu     sync.Mutex
-	wake   chan struct{} // guarded by mu; closed when there is news
-}
-
-func (m *mailbox) init() {
-	m.height.Store(-1)
-	m.wake = make(chan struct{})
-}
-
-// put replaces the height.
-func (m *mailbox) put(height int) {
-	m.height.Store(int64(height))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	close(m.wake)
-	m.wake = make(chan struct{})
-}
-
-// news returns the height, and what is closed when there is a newer one.
-func (m *mailbox) news() (height int, wake <-chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return int(m.height.Load()), m.wake
-}
-
-// write sends the height, and every newer one, until done.
-func (m *mailbox) write(ch *datachannel.DataChannel, done <-chan struct{}) {
-	for told := -1; ; {
-		height, wake := m.news()
-		if height != told && ch.BufferedAmount() < sctpBuffer {
-			told = height
-			if _, err := ch.WriteDataChannel(colibri.SenderConstraints(height), true); err != nil {
-				return
-			}
-		}
-		select {
-		case <-wake:
-		case <-done:
-			return
-		}
+// ask tells the client how high its picture needs to be.
+func (s *session) ask(height int) {
+	if s != nil {
+		s.height = height
+		s.tell()
 	}
+}
+
+// tell says the height that is wanted, if that is news.
+func (s *session) tell() {
+	if s.opened && !s.ended && s.height >= 0 && s.height != s.told &&
+		s.association.Send(s.shard.now, s.stream, colibri.SenderConstraints(s.height)) {
+		s.told = s.height
+	}
+}
+
+// everySecond sends again what got lost.
+func (s *session) everySecond() {
+	if s == nil || s.association == nil || s.ended {
+		return
+	}
+	s.left = heard
+	s.association.Tick(s.shard.now)
+	s.tell()
 }

@@ -74,10 +74,9 @@ func (sh *shard) shake(c *conn) {
 	h.records.SetLimitSize(maxBacklog)
 	addr := c.addr
 	h.remote.Store(&addr)
-	c.session = &session{shard: sh, conn: c, remote: h.remote, shaking: h, cancel: cancel}
-	c.session.heights.init()
+	c.session = &session{shard: sh, conn: c, remote: h.remote, shaking: h, cancel: cancel, data: data{height: -1}}
 	if c.video != nil {
-		c.session.ask(c.video.height)
+		c.session.height = c.video.height
 	}
 	sums, _ := c.client.Certificates() // checked when parsed
 	native := h.active && !c.controlling

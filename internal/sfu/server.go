@@ -10,7 +10,7 @@
 // it takes no lock, starts no timer and allocates nothing per packet. Whoever
 // wants something done hands it a function. The first shard reads datagrams in
 // batches, and hands those of others over; all send by themselves. Handshakes
-// and data channels run on goroutines of their own, one set per connection.
+// run on goroutines of their own; a connection that is made has none.
 package sfu
 
 import (
@@ -78,7 +78,7 @@ type Server struct {
 	ctx    context.Context // of the handshakes
 	cancel context.CancelFunc
 	detach func() bool    // from the context of Start
-	work   sync.WaitGroup // handshakes, data channels and the notifier
+	work   sync.WaitGroup // handshakes and the notifier
 	closed atomic.Bool
 }
 

@@ -18,9 +18,7 @@ type session struct {
 	layer   *record.Layer // nil before there are keys
 	last    []byte        // of the server of the handshake: its last flight
 	ended   bool
-	heights mailbox // wanted of the client
-	channel *association
-	started int
+	data
 }
 
 // secure goes on with the keys of the handshake.
@@ -89,16 +87,8 @@ func (s *session) end() {
 		return
 	}
 	s.cancel()
-	s.channel.close()
 	s.send(record.Alert, []byte{warning, closeNotify})
 	s.ended = true
-}
-
-// ask tells the client how high its picture needs to be.
-func (s *session) ask(height int) {
-	if s != nil {
-		s.heights.put(height)
-	}
 }
 
 // farewell ends all sessions.

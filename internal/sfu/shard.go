@@ -237,6 +237,7 @@ func (sh *shard) everySecond(c *conn) {
 		sh.report(c)
 		sh.byDefault(c)
 		sh.plan(c)
+		c.session.everySecond()
 	}
 }
 
