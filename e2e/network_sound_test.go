@@ -126,7 +126,7 @@ func TestTroubledSound(t *testing.T) {
 			heard := listens(t, 2*time.Second, down, up, near)
 			told := fmt.Sprintf("down %v; up %v; near %v", heard[0], heard[1], heard[2])
 			t.Logf("%s: %s", c.name, told)
-			bad := heard[2].pure < 0.95 || heard[2].concealed > 0.02
+			bad := heard[2].pure < 0.95 || heard[2].concealed > 0.02 || heard[2].lost > 0
 			for _, q := range heard[:2] {
 				bad = bad || q.pure < c.pure || q.concealed > c.concealed
 			}

@@ -50,10 +50,10 @@ func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
 	switch {
 	case st.layer != nil && ok:
 		sh.video(st, index, &h, payload)
-	case st.source == nil || !ok || len(payload) == 0 || h.Type != colibri.OpusType:
+	case st.source == nil:
 		sh.count.Drops.Type++
 	default:
-		sh.offer(st.source, index, &h, payload)
+		sh.sound(st.source, index, &h, payload)
 	}
 }
 
@@ -70,6 +70,21 @@ func (sh *shard) arrived(c *conn, st *stream, seq uint16) {
 		c.queued = true
 		sh.reporting = append(sh.reporting, c)
 	}
+}
+
+// sound takes in a packet of a source; one without sound leaves no gap.
+func (sh *shard) sound(s *source, index uint64, h *rtp.Header, payload []byte) {
+	useful := len(payload) > 0 && h.Type == colibri.OpusType
+	if useful {
+		index, useful = s.pads.number(index)
+	} else {
+		s.pads.drop(index)
+	}
+	if !useful {
+		sh.count.Drops.Type++
+		return
+	}
+	sh.offer(s, index, h, payload)
 }
 
 // offer queues a packet of a source unless it is muted or drowned out. The
@@ -93,6 +108,9 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 		return
 	}
 	s.skipped = false
+	if s.voice < 0 {
+		r.voice(s)
+	}
 	if speech && (s.spoke == 0 || now-s.spoke >= spokeEvery) {
 		s.spoke = now
 		sh.events.spoke(r.call, s.conn.id, sh.start.Add(sh.now))
@@ -170,11 +188,13 @@ func (sh *shard) fan(c *conn, packets []packet) {
 			sh.show(c, p)
 			continue
 		}
-		sub := &c.subs[p.source.slot]
 		if !c.wanted(p.source) {
-			sub.epoch = 0
+			if sub := c.sub(p.source); sub != nil {
+				sub.epoch = 0
+			}
 			continue
 		}
+		sub := c.subscribe(p.source)
 		index, ok := sub.next(p.index, p.source.epoch)
 		if !ok {
 			continue

@@ -1,6 +1,10 @@
 package sfu
 
-import "parley/internal/media/rtp"
+import (
+	"slices"
+
+	"parley/internal/media/rtp"
+)
 
 // room is one call as the shard sees it.
 type room struct {
@@ -9,6 +13,7 @@ type room struct {
 	conns     map[int64]*conn
 	receivers []*conn        // that have keys and get packets
 	sources   []*source      // by slot; nil is free
+	voices    []*source      // those that were ever forwarded; nil is free
 	ranked    [ranks]*source // who is forwarded; nil is free
 	swapped   int64          // when the loudest changed last, in ns
 	pending   []packet       // to be forwarded at the end of the batch
@@ -22,8 +27,9 @@ type room struct {
 type source struct {
 	conn *conn
 	ssrc uint32
-	slot int  // in the room's sources and every connection's subs
-	open bool // not muted
+	slot  int  // in the room's sources
+	voice int  // in the room's voices and every connection's subs; -1 for none
+	open  bool // not muted
 	// waits is set while an older connection has the same SSRC: a client that
 	// joins anew with its old one is heard once the old connection left.
 	waits bool
@@ -31,6 +37,7 @@ type source struct {
 	// subscriptions close the gap in the sequence numbers.
 	epoch   uint32
 	skipped bool // the last packet was kept back
+	pads    pads
 
 	rank     int // place among the forwarded, -1 for none
 	rankedAt int64
@@ -74,8 +81,7 @@ func (sh *shard) leave(r *room) {
 	}
 }
 
-// addSource gives a connection's audio a slot, and every connection of the
-// room a subscription for it.
+// addSource gives a connection's audio a slot.
 func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
 	slot := 0
 	for slot < len(r.sources) && r.sources[slot] != nil {
@@ -84,12 +90,19 @@ func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
 	if slot == len(r.sources) {
 		r.sources = append(r.sources, nil)
 	}
-	s := &source{conn: c, ssrc: ssrc, slot: slot, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
+	s := &source{conn: c, ssrc: ssrc, slot: slot, voice: -1, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
 	r.sources[slot] = s
-	for _, other := range r.conns {
-		other.subscribe(s)
-	}
 	return s
+}
+
+// voice gives a source that is forwarded for the first time its place in the
+// subscriptions of all: most people in a big room never say a word.
+func (r *room) voice(s *source) {
+	if s.voice = slices.Index(r.voices, nil); s.voice < 0 {
+		s.voice = len(r.voices)
+		r.voices = append(r.voices, nil)
+	}
+	r.voices[s.voice] = s
 }
 
 // dropSource frees the slot of a source. Receivers remember how far its
@@ -97,14 +110,14 @@ func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
 func (r *room) dropSource(s *source) {
 	r.unrank(s)
 	r.sources[s.slot] = nil
-	for _, c := range r.conns {
-		c.unsubscribe(s)
+	if s.voice >= 0 {
+		r.voices[s.voice] = nil
+		for _, c := range r.conns {
+			c.unsubscribe(s)
+		}
 	}
 	if next := r.find(s.ssrc); next != nil && !s.waits {
 		next.waits = false
-		for _, c := range r.conns {
-			c.inherit(next)
-		}
 	}
 }
 
