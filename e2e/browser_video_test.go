@@ -99,6 +99,9 @@ func TestBrowserVideo(t *testing.T) {
 		t.Errorf("the decoder asked for key frames: %+v", after)
 	}
 	viewer.green(t, sender.camera)
+	if m := s.Metrics(t); m["parley_media_rtt_seconds_count"] == 0 || m["parley_media_packets_reported_total"] == 0 {
+		t.Errorf("%v round trips measured, %v packets reported", m["parley_media_rtt_seconds_count"], m["parley_media_packets_reported_total"])
+	}
 
 	viewer.page(t, nil, "want", object{sender.endpoint: 0})
 	viewer.stands(t, sender.camera)
