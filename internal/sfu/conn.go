@@ -53,7 +53,7 @@ type conn struct {
 
 	place   int            // in the room's receivers, -1 for none
 	order   int            // in the shard's order
-	subs    []subscription // by the room's source slots
+	subs    []subscription // by the room's voices; as many as it needed so far
 	retired map[uint32]uint64
 
 	views     []*view // by the room's video slots; nil = never wanted
@@ -121,18 +121,36 @@ func (s *subscription) next(index uint64, epoch uint32) (out uint64, ok bool) {
 	return out, true
 }
 
-// subscribe makes a subscription for a new source.
-func (c *conn) subscribe(s *source) {
-	for len(c.subs) <= s.slot {
+// sub returns the subscription to a source, nil when there is none yet.
+func (c *conn) sub(s *source) *subscription {
+	if s.voice < 0 || s.voice >= len(c.subs) {
+		return nil
+	}
+	return &c.subs[s.voice]
+}
+
+// subscribe returns the subscription to a source that is forwarded. A new one
+// goes on where that of a gone source with the same SSRC ended.
+func (c *conn) subscribe(s *source) *subscription {
+	for len(c.subs) <= s.voice {
 		c.subs = append(c.subs, subscription{})
 	}
-	c.subs[s.slot] = subscription{}
-	c.inherit(s)
+	sub := &c.subs[s.voice]
+	if !sub.began {
+		if last, ok := c.retired[s.ssrc]; ok {
+			*sub = subscription{began: true, last: last}
+			delete(c.retired, s.ssrc)
+		}
+	}
+	return sub
 }
 
 // unsubscribe ends a subscription and remembers its numbers.
 func (c *conn) unsubscribe(s *source) {
-	sub := &c.subs[s.slot]
+	sub := c.sub(s)
+	if sub == nil {
+		return
+	}
 	if sub.began {
 		c.retire(s.ssrc, sub.last)
 	}
@@ -146,15 +164,6 @@ func (c *conn) retire(ssrc uint32, last uint64) {
 	}
 	if len(c.retired) < maxRetired {
 		c.retired[ssrc] = last
-	}
-}
-
-// inherit lets a subscription go on where the one of a gone source with the
-// same SSRC ended.
-func (c *conn) inherit(s *source) {
-	if last, ok := c.retired[s.ssrc]; ok {
-		c.subs[s.slot] = subscription{began: true, last: last}
-		delete(c.retired, s.ssrc)
 	}
 }
 
@@ -177,16 +186,6 @@ func (sh *shard) add(c *conn, open bool) {
 	sh.byUfrag[c.ufrag] = c
 	c.order, c.place = len(sh.order), -1
 	sh.order = append(sh.order, c)
-	if !c.presentation {
-		for _, s := range r.sources {
-			if s != nil {
-				c.subscribe(s)
-			}
-		}
-	}
-	for len(c.subs) < len(r.sources) {
-		c.subs = append(c.subs, subscription{})
-	}
 	for i := range c.streams {
 		if st := &c.streams[i]; !st.video {
 			c.audio = r.addSource(c, st.ssrc, open)

@@ -139,7 +139,7 @@ func (sh *shard) pass(s *source, report rtcp.Sender) {
 	s.passed.note(report.NTP, sh.now)
 	packet := rtcp.AppendSender(sh.scratch[:0], report)
 	for _, c := range s.conn.room.receivers {
-		if c.wanted(s) && c.subs[s.slot].epoch == s.epoch {
+		if sub := c.sub(s); sub != nil && c.wanted(s) && sub.epoch == s.epoch {
 			sh.send(c, packet)
 		}
 	}

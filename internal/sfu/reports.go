@@ -73,8 +73,8 @@ func (c *conn) reported(ssrc uint32) (number *uint16, sent *passed) {
 		return &w.reported, &w.passed
 	}
 	for _, s := range c.room.ranked {
-		if s != nil && s.ssrc == ssrc && c.place >= 0 {
-			return &c.subs[s.slot].reported, &s.passed
+		if s != nil && s.ssrc == ssrc && c.place >= 0 && c.sub(s) != nil {
+			return &c.sub(s).reported, &s.passed
 		}
 	}
 	return nil, nil

@@ -25,8 +25,8 @@ type room struct {
 
 // source is one audio SSRC of a room.
 type source struct {
-	conn *conn
-	ssrc uint32
+	conn  *conn
+	ssrc  uint32
 	slot  int  // in the room's sources
 	voice int  // in the room's voices and every connection's subs; -1 for none
 	open  bool // not muted
