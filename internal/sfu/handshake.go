@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/gob"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +50,7 @@ var (
 var (
 	errCertificate = errors.New("sfu: certificate is not the announced one")
 	errNoProfile   = errors.New("sfu: no srtp profile")
+	errHello       = errors.New("sfu: hello was not understood")
 )
 
 // handshake is what pion reads and writes, on goroutines of its own, until a
@@ -61,9 +62,10 @@ type handshake struct {
 	active  bool // we are the client of it
 	left    atomic.Bool
 
-	mu   sync.Mutex
-	done bool   // nothing is sent any more; guarded by mu
-	last []byte // the last datagram sent; guarded by mu
+	mu      sync.Mutex
+	done    bool           // nothing is sent any more; guarded by mu
+	last    []byte         // the last datagram sent; guarded by mu
+	secrets record.Secrets // guarded by mu
 }
 
 // shake starts the handshake of a connection whose address is known.
@@ -168,6 +170,7 @@ func (s *Server) dtls(h *handshake, sums [][sha256.Size]byte, native bool) (*dtl
 		dtls.WithFlightInterval(flightEvery),
 		dtls.WithMTU(dtlsMTU),
 		dtls.WithLoggerFactory(quiet{}),
+		dtls.WithKeyLogWriter(h),
 	}
 	if h.active {
 		var options []dtls.ClientOption
@@ -205,11 +208,11 @@ type keys struct {
 // takes the keys.
 func (h *handshake) finish(d *dtls.Conn) (k keys, err error) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.done = true
 	if !h.active {
-		k.last = slices.Clone(h.last)
+		k.last = h.last
 	}
-	h.mu.Unlock()
 	profile, ok := d.SelectedSRTPProtectionProfile()
 	state, have := d.ConnectionState()
 	if !ok || !have {
@@ -223,30 +226,29 @@ func (h *handshake) finish(d *dtls.Conn) (k keys, err error) {
 	if k.in, k.out, err = srtp.Pair(p, material, h.active); err != nil {
 		return k, err
 	}
-	k.layer, err = recordLayer(&state, h.active)
+	theirs := h.secrets.Client[:]
+	if h.active {
+		theirs = h.secrets.Server[:]
+	}
+	if agreed := state.RemoteRandomBytes(); !bytes.HasSuffix(theirs, agreed[:]) {
+		return k, errHello
+	}
+	k.layer, err = record.New(&h.secrets, h.active)
 	return k, err
 }
 
-// recordLayer makes the record layer that goes on where pion's ended. Pion tells its
-// secrets only in the form in which they are stored.
-func recordLayer(s *dtls.State, client bool) (*record.Layer, error) {
-	b, err := s.MarshalBinary()
+// Write takes the line of a key log that tells the master secret: pion has no
+// other way to tell it that is not slow.
+func (h *handshake) Write(line []byte) (int, error) {
+	text := bytes.TrimSpace(line)
+	secret, err := hex.AppendDecode(nil, text[bytes.LastIndexByte(text, ' ')+1:])
 	if err != nil {
-		return nil, fmt.Errorf("export record keys: %w", err)
+		return 0, fmt.Errorf("read key log: %w", err)
 	}
-	var stored struct {
-		LocalRandom, RemoteRandom [32]byte
-		MasterSecret              []byte
-		SequenceNumber            uint64
-	}
-	if err = gob.NewDecoder(bytes.NewReader(b)).Decode(&stored); err != nil {
-		return nil, fmt.Errorf("read record keys: %w", err)
-	}
-	secrets := record.Secrets{Master: stored.MasterSecret, Client: stored.LocalRandom, Server: stored.RemoteRandom, Next: stored.SequenceNumber}
-	if !client {
-		secrets.Client, secrets.Server = secrets.Server, secrets.Client
-	}
-	return record.New(&secrets, client)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.secrets.Master = secret
+	return len(line), nil
 }
 
 // packetConn lets pion read a handshake's records and write to its address.
@@ -256,6 +258,9 @@ func (p packetConn) addr() net.Addr { return net.UDPAddrFromAddrPort(*p.remote.L
 
 func (p packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, err := p.records.Read(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.secrets.Heard(b[:n], !p.active)
 	return n, p.addr(), err //nolint:wrapcheck // io.EOF and timeouts are meant for the caller
 }
 
@@ -266,6 +271,7 @@ func (p packetConn) WriteTo(b []byte, _ net.Addr) (int, error) {
 		return len(b), nil
 	}
 	p.last = append(p.last[:0], b...)
+	p.secrets.Said(b, p.active)
 	if err := p.socket.WriteTo(b, *p.remote.Load()); err != nil {
 		return 0, fmt.Errorf("send record: %w", err)
 	}

@@ -38,14 +38,6 @@ const (
 	version = 0xfefd // DTLS 1.2
 )
 
-// Secrets is what a handshake leaves behind.
-type Secrets struct {
-	Master []byte
-	Client [32]byte // randoms
-	Server [32]byte
-	Next   uint64 // number of the next record to send
-}
-
 // half is one direction.
 type half struct {
 	aead cipher.AEAD
@@ -98,12 +90,12 @@ func (l *Layer) Open(b []byte) (kind Kind, plain, rest []byte) {
 	if len(b) < headerSize {
 		return None, nil, nil
 	}
-	size := headerSize + int(binary.BigEndian.Uint16(b[headerSize-2:]))
-	if size > len(b) {
+	body, rest := cut(b)
+	if body == nil {
 		return None, nil, nil
 	}
-	b, rest = b[:size], b[size:]
-	kind = Kind(b[0])
+	size := headerSize + len(body)
+	b, kind = b[:size], Kind(b[0])
 	switch at := binary.BigEndian.Uint16(b[3:]); {
 	case at == 0 && kind == Handshake:
 		return Handshake, nil, rest
@@ -114,8 +106,8 @@ func (l *Layer) Open(b []byte) (kind Kind, plain, rest []byte) {
 	if !l.fresh(number) {
 		return None, nil, rest
 	}
-	l.prepare(&l.in, b[headerSize:], b, size-Overhead)
-	body := b[headerSize+nonceSize:]
+	l.prepare(&l.in, body, b, size-Overhead)
+	body = body[nonceSize:]
 	plain, err := l.in.aead.Open(body[:0], l.nonce[:], body, l.added[:])
 	if err != nil {
 		return None, nil, rest

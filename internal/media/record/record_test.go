@@ -153,6 +153,44 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// TestSecrets: randoms are those of the first hello of the right end, and the
+// next number is the one after what was sent.
+func TestSecrets(t *testing.T) {
+	hello := func(kind, at byte, epoch uint16, random byte) []byte {
+		b := []byte{byte(Handshake), 254, 253, byte(epoch >> 8), byte(epoch), 0, 0, 0, 0, 0, 0, 0, 12 + 34}
+		b = append(b, kind, 0, 0, 34, 0, 0, 0, 0, at, 0, 0, 34, 254, 253)
+		return append(b, bytes.Repeat([]byte{random}, 32)...)
+	}
+	var s Secrets
+	s.Heard(hello(2, 0, 0, 1)[:58], false) // too short
+	s.Heard(hello(2, 1, 0, 2), false)      // a later fragment
+	s.Heard(hello(2, 0, 1, 3), false)      // with a cipher
+	s.Heard(hello(1, 0, 0, 4), false)      // a client's
+	s.Heard(append(hello(2, 1, 0, 5), hello(2, 0, 0, 6)...), false)
+	s.Heard(hello(2, 0, 0, 7), false)
+	s.Said(hello(1, 0, 0, 8), true)
+	if s.Server[0] != 6 || s.Server[31] != 6 || s.Client[0] != 8 || s.Next != 0 {
+		t.Errorf("got %+v", s)
+	}
+	client, _ := pair(t)
+	s.Said(client.Seal(client.Seal([]byte{20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, Data, nil), Data, nil), true)
+	if s.Next != 3 {
+		t.Errorf("next is %d", s.Next)
+	}
+}
+
+// FuzzHello: a datagram of anything is read.
+func FuzzHello(f *testing.F) {
+	f.Add([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, true)
+	f.Fuzz(func(t *testing.T, b []byte, client bool) {
+		var s Secrets
+		s.Said(b, client)
+		if client && s.server || !client && s.client || s.Next > 1<<48 {
+			t.Fatalf("got %+v", s)
+		}
+	})
+}
+
 // FuzzOpen: whatever comes, the rest gets shorter and nothing opens that was
 // not sealed.
 func FuzzOpen(f *testing.F) {
