@@ -209,7 +209,6 @@ type keys struct {
 func (h *handshake) finish(d *dtls.Conn) (k keys, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.done = true
 	if !h.active {
 		k.last = h.last
 	}
@@ -234,6 +233,7 @@ func (h *handshake) finish(d *dtls.Conn) (k keys, err error) {
 		return k, errHello
 	}
 	k.layer, err = record.New(&h.secrets, h.active)
+	h.done = err == nil
 	return k, err
 }
 

@@ -142,7 +142,9 @@ func (a *Association) chunk(kind, flags byte, body []byte, tag uint32, ports [4]
 	case kindSack:
 		a.acknowledge(body)
 	case kindHeartbeat:
-		a.append(kindHeartbeatAck, 0, body)
+		if commonHeader+chunkHeader+len(body) <= maxPacket-3 { // with padding
+			a.append(kindHeartbeatAck, 0, body)
+		}
 	case kindShutdown:
 		a.append(kindShutdownAck, 0, nil)
 	default:
@@ -208,7 +210,7 @@ func (a *Association) close() {
 
 // append writes a chunk to the client.
 func (a *Association) append(kind, flags byte, body []byte) {
-	if len(a.scratch)+chunkHeader+len(body) > maxPacket {
+	if len(a.scratch)+chunkHeader+(len(body)+3)&^3 > maxPacket {
 		a.flush()
 	}
 	a.to = a.remote

@@ -364,6 +364,10 @@ func TestHeartbeat(t *testing.T) {
 	if want := slices.Concat(appendChunk(nil, kindHeartbeatAck, 0, []byte("abcde")), appendChunk(nil, kindHeartbeatAck, 0, []byte("f"))); !bytes.Equal(got, want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
+	e.send(e.tag, appendChunk(nil, kindHeartbeat, 0, make([]byte, maxPacket)))
+	if len(e.packets) != 3 {
+		t.Error("one that is too long is answered")
+	}
 }
 
 // FuzzReceive: chunks of anything leave the association within its bounds.
