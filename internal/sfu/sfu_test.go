@@ -17,18 +17,22 @@ import (
 	"github.com/pion/stun/v3"
 )
 
-// TestForward sends sound both ways, for every profile, both DTLS roles and
-// both kinds of socket.
+// TestForward sends sound both ways, for every profile, both DTLS roles, both
+// kinds of socket, and with another shard in between.
 func TestForward(t *testing.T) {
 	profiles := map[string]dtls.SRTPProtectionProfile{
 		"gcm128": dtls.SRTP_AEAD_AES_128_GCM, "gcm256": dtls.SRTP_AEAD_AES_256_GCM, "cmsha1": dtls.SRTP_AES128_CM_HMAC_SHA1_80,
 	}
 	for name, profile := range profiles {
 		for _, setup := range []string{"passive", "active"} {
-			for _, portable := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/%s/portable=%v", name, setup, portable), func(t *testing.T) {
+			for kind, edit := range map[string]func(*Config){
+				"alone":    func(c *Config) { c.Shards = 1 },
+				"handed":   func(c *Config) { c.Shards = 2 },
+				"portable": func(c *Config) { c.Shards, c.Portable = 2, true },
+			} {
+				t.Run(fmt.Sprintf("%s/%s/%s", name, setup, kind), func(t *testing.T) {
 					t.Parallel()
-					s, e := start(t, func(c *Config) { c.Portable = portable })
+					s, e := start(t, edit)
 					a := connect(t, s, options{conn: 1, ssrc: 0x80000010, setup: setup, profiles: []dtls.SRTPProtectionProfile{profile}})
 					b := connect(t, s, options{conn: 2, ssrc: 0x20, setup: setup, profiles: []dtls.SRTPProtectionProfile{profile}, controlled: name == "gcm128"})
 					ready(t, s, 2)
