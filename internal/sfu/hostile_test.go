@@ -6,6 +6,8 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"runtime/pprof"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,7 +53,7 @@ func TestSiege(t *testing.T) {
 		s.run(total - s.sent)
 		last, took := used(), time.Since(began)
 		t.Logf("%d datagrams in %v; %d rounds; before %+v, after %+v", s.sent-sent, took, s.rounds, first, last)
-		const bytes, objects, goroutines = 1 << 20, 2000, 2
+		const bytes, objects, goroutines = 1 << 20, 10_000, 2
 		if last.bytes > first.bytes+bytes || last.objects > first.objects+objects || last.goroutines > first.goroutines+goroutines {
 			t.Errorf("needs %+v after the attack, %+v before", last, first)
 		}
@@ -59,7 +61,9 @@ func TestSiege(t *testing.T) {
 	})
 	eventually(t, func() string {
 		if n := runtime.NumGoroutine(); n > before {
-			return fmt.Sprintf("%d goroutines, %d before", n, before)
+			var stacks strings.Builder
+			_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1)
+			return fmt.Sprintf("%d goroutines, %d before:\n%s", n, before, &stacks)
 		}
 		return ""
 	})

@@ -79,7 +79,9 @@ func besiege(t *testing.T) *siege {
 	ready(t, server, 4)
 	s.camera, s.screen = film(s.a, 720), watch(s.b, s.a.ssrc+1)
 	s.insider = newInsider(s, i)
-	s.b.channel().want(t, 720, endpoint(s.a), endpoint(i))
+	view := s.b.channel()
+	view.want(t, 720, endpoint(s.a), endpoint(i))
+	go drain(t, view.messages)
 	go drain(t, s.a.rtp)
 	for _, c := range []*client{s.b, s.digger} {
 		go drain(t, c.rtcp)
