@@ -156,3 +156,40 @@ func TestPlainRecords(t *testing.T) {
 		})
 	}
 }
+
+// TestReplayedChecks: who repeats a client's check from elsewhere leads nothing
+// there while the client talks, and leaves no more than a few addresses.
+func TestReplayedChecks(t *testing.T) {
+	s, e := start(t)
+	a := connect(t, s, options{conn: 1, ssrc: 10})
+	b := connect(t, s, options{conn: 2, ssrc: 20})
+	ready(t, s, 2)
+	check := a.binding(a.answer.Transport.Pwd)
+	answer := make([]byte, 1500)
+	for i := range 3 * maxAddrs {
+		stranger := listen(t)
+		if _, err := stranger.WriteToUDPAddrPort(check, a.remote); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := stranger.Read(answer); err != nil || answer[0] != 1 {
+			t.Fatalf("answer %x, %v", answer[:n], err)
+		}
+		text := fmt.Sprint("word ", i)
+		a.say(text)
+		b.hears(10, text)
+		b.say(text)
+		a.hears(20, text)
+	}
+	if n := total(s, func(sh *shard) int { return len(sh.byAddr) }); n > maxAddrs+1 {
+		t.Errorf("%d addresses are known of two clients", n)
+	}
+	eventually(t, func() string {
+		if n := total(s, func(sh *shard) int { return len(sh.away) }); n > maxAddrs+1 {
+			return fmt.Sprintf("%d addresses are steered", n)
+		}
+		return ""
+	})
+	if len(e.gone) > 0 {
+		t.Errorf("connection %d is gone", <-e.gone)
+	}
+}
