@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -24,14 +25,18 @@ type cli struct {
 	LoadBaseline struct{} `cmd:"" hidden:"" help:"Run the SFU that parley load compares with."`
 }
 
+// maxWait is the longest --media-wait: calls suffer beyond.
+const maxWait = 100 * time.Millisecond
+
 type serve struct {
-	Dev      bool         `env:"PARLEY_DEV" help:"Sign in with test phones (99966XYYYY, code X five times) and any bot token; make a demo world."`
-	Data     string       `env:"PARLEY_DATA" default:"./data" help:"Directory of keys, the database and client.json."`
-	Listen   string       `env:"PARLEY_LISTEN" default:":8080" placeholder:"HOST:PORT" help:"TCP address of MTProto, WebSocket and HTTP."`
-	Media    string       `env:"PARLEY_MEDIA" default:":8080" placeholder:"HOST:PORT" help:"UDP address of media."`
-	PublicIP []netip.Addr `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
-	DB       string       `env:"PARLEY_DB" placeholder:"URL" help:"Database, sqlite:FILE (default: sqlite:DATA/parley.db)."`
-	Log      string       `env:"PARLEY_LOG" default:"info" enum:"info,debug" help:"Log level, info or debug."`
+	Dev      bool          `env:"PARLEY_DEV" help:"Sign in with test phones (99966XYYYY, code X five times) and any bot token; make a demo world."`
+	Data     string        `env:"PARLEY_DATA" default:"./data" help:"Directory of keys, the database and client.json."`
+	Listen   string        `env:"PARLEY_LISTEN" default:":8080" placeholder:"HOST:PORT" help:"TCP address of MTProto, WebSocket and HTTP."`
+	Media    string        `env:"PARLEY_MEDIA" default:":8080" placeholder:"HOST:PORT" help:"UDP address of media."`
+	Wait     time.Duration `name:"media-wait" env:"PARLEY_MEDIA_WAIT" default:"5ms" help:"How long media packets of a busy server may wait to leave together; 0 for never."`
+	PublicIP []netip.Addr  `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
+	DB       string        `env:"PARLEY_DB" placeholder:"URL" help:"Database, sqlite:FILE (default: sqlite:DATA/parley.db)."`
+	Log      string        `env:"PARLEY_LOG" default:"info" enum:"info,debug" help:"Log level, info or debug."`
 }
 
 func main() {
@@ -58,8 +63,11 @@ func main() {
 }
 
 func run(ctx context.Context, s serve) error {
+	if s.Wait < 0 || s.Wait > maxWait {
+		return fmt.Errorf("%w: --media-wait %v is not in 0..%v", app.ErrSetting, s.Wait, maxWait)
+	}
 	a, err := app.New(ctx, app.Config{
-		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media,
+		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media, MediaWait: s.Wait,
 		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout, Log: os.Stderr,
 	})
 	if err != nil {

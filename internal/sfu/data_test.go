@@ -54,7 +54,7 @@ func (a *association) SetWriteDeadline(time.Time) error { return nil }
 func TestTalkative(t *testing.T) {
 	s, _ := start(t)
 	join(t, s, options{conn: 1, ssrc: 10})
-	sh := s.hold(1)
+	sh := s.hold(1, false)
 	defer s.free(1)
 	wants := []byte(`{"colibriClass":"ReceiverVideoConstraints","constraints":{"aa":{"minHeight":1,"maxHeight":360}}}`)
 	for _, junk := range []int{heard, 0} {

@@ -107,7 +107,7 @@ func (sh *shard) senderReport(c *conn, report rtcp.Sender) {
 	if st == nil {
 		return
 	}
-	st.stats.lastSR, st.stats.srAt = uint32(report.NTP>>16), sh.now
+	st.stats.lastSR, st.stats.srAt = uint32(report.NTP>>16), sh.came
 	switch {
 	case st.source != nil:
 		sh.pass(st.source, report)

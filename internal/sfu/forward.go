@@ -42,7 +42,7 @@ func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
 	sh.follow(c, from)
 	sh.count.came(len(b))
 	c.room.count.came(len(b))
-	st.stats.note(index, h.Timestamp, sh.now, st.video)
+	st.stats.note(index, h.Timestamp, sh.came, st.video)
 	if h.HasTransport {
 		sh.arrived(c, st, h.Transport)
 	}
@@ -62,7 +62,7 @@ func (sh *shard) arrived(c *conn, st *stream, seq uint16) {
 	if c.arrivals == nil {
 		c.arrivals = new(rtcp.Arrivals)
 	}
-	c.arrivals.Note(seq, sh.now)
+	c.arrivals.Note(seq, sh.came)
 	if st.video && !st.repair || c.media == 0 {
 		c.media = st.ssrc
 	}
@@ -119,6 +119,7 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	p := sh.queue(r, h)
 	p.source, p.index, p.payload = s, index, payload
 	r.sounds = true
+	sh.sounds++
 }
 
 // queue makes room for a packet that leaves at the end of the batch, and

@@ -39,6 +39,7 @@ func (s *counting) Send(n int, to netip.AddrPort) {
 func (s *counting) Flush()                             { s.sent.Calls++ }
 func (s *counting) Sent() udp.Sent                     { return s.sent }
 func (*counting) Read([]*udp.Datagram) (int, error)    { return 0, udp.ErrWoken }
+func (*counting) Poll([]*udp.Datagram) int             { return 0 }
 func (*counting) SetDeadline(time.Time)                {}
 func (*counting) Wake()                                {}
 func (*counting) WriteTo([]byte, netip.AddrPort) error { return nil }

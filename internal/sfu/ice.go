@@ -15,6 +15,7 @@ import (
 // password is right.
 func (sh *shard) receive(d *udp.Datagram) *udp.Datagram {
 	b := d.Bytes()
+	sh.came = sh.arrivedAt(d)
 	if len(b) == 0 {
 		sh.count.Drops.Malformed++
 		return d

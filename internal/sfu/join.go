@@ -36,7 +36,7 @@ func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("join call %d: %w", j.Call, err)
 	}
-	sh := s.hold(j.Call)
+	sh := s.hold(j.Call, len(j.Payload.Groups) > 0)
 	if doErr := sh.do(ctx, func() { err = sh.join(c, j); s.free(j.Call) }); doErr != nil {
 		return nil, fmt.Errorf("join call %d: %w", j.Call, doErr)
 	}

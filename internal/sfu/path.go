@@ -122,7 +122,7 @@ func (sh *shard) fed(c *conn, f rtcp.Feedback) {
 		return
 	}
 	p.fed = true
-	p.estimate.Begin(f.Reference, sh.now)
+	p.estimate.Begin(f.Reference, sh.came)
 	for a, ok := f.Next(); ok; a, ok = f.Next() {
 		p.estimate.Arrived(a.Sequence, a.Received, a.Delta)
 	}

@@ -10,8 +10,9 @@ const (
 	// batch best where there are many, and are handed to no other.
 	busyEnough = 500 // of 1000
 	// A new room's packets come later: until they are in the measure, it counts
-	// as this much.
+	// as this much, or as that if whoever comes first has no video.
 	newRoom    = 250
+	newVoices  = 30
 	newRoomFor = 10 * time.Second
 )
 
@@ -24,19 +25,23 @@ type places struct {
 
 type place struct {
 	shard *shard
+	guess int // what it counts as while it is new
 	holds int
 	since time.Time
 }
 
 // hold returns the shard of a call, chosen when there is none yet, and keeps
-// the call there until free.
-func (s *Server) hold(call int64) *shard {
+// the call there until free; video tells whether some will be seen.
+func (s *Server) hold(call int64, video bool) *shard {
 	s.places.mu.Lock()
 	defer s.places.mu.Unlock()
 	p := s.places.of[call]
 	if p == nil {
 		now := time.Now()
-		p = &place{shard: s.choose(now), since: now}
+		p = &place{shard: s.choose(now), since: now, guess: newVoices}
+		if video {
+			p.guess = newRoom
+		}
 		s.places.of[call] = p
 	}
 	p.holds++
@@ -71,7 +76,7 @@ func (s *Server) choose(now time.Time) *shard {
 	}
 	for _, p := range s.places.of {
 		if now.Sub(p.since) < newRoomFor {
-			load[p.shard.index] += newRoom
+			load[p.shard.index] += p.guess
 		}
 	}
 	best := 0

@@ -33,7 +33,7 @@ func (s *Server) Play(call int64, ssrc uint32, frames [][]byte, frame time.Durat
 	p := &player{frames: slices.Clone(frames), frame: frame, header: rtp.Header{
 		SSRC: ssrc, Type: colibri.OpusType, HasLevel: true, Voice: true, Level: playLevel,
 	}}
-	sh := s.hold(call)
+	sh := s.hold(call, false)
 	sh.post(func() { sh.startPlayer(p, call); s.free(call) })
 	return func() { sh.post(func() { sh.stopPlayer(p) }) }
 }

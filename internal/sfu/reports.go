@@ -49,7 +49,7 @@ func (sh *shard) reports(c *conn, p rtcp.Packet) {
 		if reported == nil {
 			continue
 		}
-		if trip, ok := sent.trip(r, sh.now); ok {
+		if trip, ok := sent.trip(r, sh.came); ok {
 			shortest = min(shortest, trip)
 		}
 		packets := newer(reported, r.Highest)

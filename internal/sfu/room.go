@@ -68,7 +68,7 @@ func (sh *shard) room(call int64) *room {
 	if r == nil {
 		r = &room{shard: sh, call: call, conns: map[int64]*conn{}}
 		sh.rooms[call] = r
-		sh.server.hold(call)
+		sh.server.hold(call, false)
 	}
 	return r
 }

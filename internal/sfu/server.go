@@ -61,6 +61,9 @@ type Config struct {
 	Timeout   time.Duration // 0: 30 s
 	Portable  bool          // use the socket that works everywhere
 	Shards    int           // goroutines that forward; 0: one for each processor, 8 at most
+	// Wait is how long packets of a busy server may wait for others, so that
+	// those for one receiver leave as one; 0: not at all.
+	Wait time.Duration
 }
 
 // Server is a running media server.
@@ -110,13 +113,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.events = newNotifier(cfg.Listener)
 	s.work.Go(s.events.run)
-	s.grow(cfg.Shards)
+	s.grow(cfg.Shards, cfg.Wait)
 	s.detach = context.AfterFunc(ctx, s.stop)
 	return s, nil
 }
 
 // grow makes the shards and starts them.
-func (s *Server) grow(n int) {
+func (s *Server) grow(n int, wait time.Duration) {
 	if n <= 0 {
 		n = min(runtime.GOMAXPROCS(0), maxShards)
 	}
@@ -127,6 +130,7 @@ func (s *Server) grow(n int) {
 		s.shards = append(s.shards, newShard(s, steering{index: i, branch: branch}, branch))
 	}
 	for _, sh := range s.shards {
+		sh.most = wait
 		go sh.run()
 	}
 }

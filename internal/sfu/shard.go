@@ -27,12 +27,15 @@ const (
 type shard struct {
 	steering
 	load
+	waiting
 	server *Server
 	socket udp.Socket
 	events *notifier
 
 	start time.Time
 	now   time.Duration // since start, as of the current batch
+	wall  int64         // now, in ns of Unix time
+	came  time.Duration // when the current datagram did
 	due   time.Duration // of the next tick
 	ticks int
 
@@ -76,7 +79,7 @@ func newShard(s *Server, place steering, socket udp.Socket) *shard {
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
 		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
-	for range udp.MaxBatch {
+	for range maxDatagrams {
 		sh.slots = append(sh.slots, new(udp.Datagram))
 	}
 	sh.publish()
@@ -138,6 +141,7 @@ func (sh *shard) run() {
 			continue
 		}
 		failures = 0
+		n = sh.gather(n)
 		for i, d := range sh.slots[:n] {
 			sh.slots[i] = sh.receive(d)
 		}
@@ -172,7 +176,8 @@ func (sh *shard) runInbox() bool {
 
 // wind sets the clock.
 func (sh *shard) wind() {
-	sh.now = time.Since(sh.start)
+	t := time.Now()
+	sh.now, sh.wall = t.Sub(sh.start), t.UnixNano()
 	sh.sendTime = rtp.SendTime(sh.now)
 }
 
@@ -211,6 +216,7 @@ func (sh *shard) timers() {
 	}
 	sh.due = sh.now + tickEvery
 	sh.ticks++
+	sh.tune(sh.now, len(sh.rooms), sh.count.Forwarded)
 	sh.feedback()
 	for _, r := range sh.rooms {
 		r.rank(sh.now)

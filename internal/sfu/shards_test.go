@@ -250,7 +250,7 @@ func TestChoose(t *testing.T) {
 			}
 			var got [6]int
 			for call := range got {
-				got[call] = s.hold(int64(call)).index
+				got[call] = s.hold(int64(call), true).index
 			}
 			if got != tt.want {
 				t.Errorf("rooms on shards %v, want %v", got, tt.want)
@@ -258,14 +258,32 @@ func TestChoose(t *testing.T) {
 			for call := range got {
 				s.places.of[int64(call)].since = time.Now().Add(-newRoomFor)
 			}
-			if again := s.hold(0).index; again != got[0] {
+			if again := s.hold(0, true).index; again != got[0] {
 				t.Errorf("call 0 went from %d to %d", got[0], again)
 			}
 			clear(got[:])
-			if next := s.hold(100).index; next != tt.want[0] {
+			if next := s.hold(100, true).index; next != tt.want[0] {
 				t.Errorf("later room on shard %d, want %d", next, tt.want[0])
 			}
 		})
+	}
+}
+
+// TestChooseVoices makes many rooms without video at once: the first shard has
+// place for more of them.
+func TestChooseVoices(t *testing.T) {
+	s := &Server{places: places{of: map[int64]*place{}}}
+	for i := range 2 {
+		s.shards = append(s.shards, newShard(s, steering{index: i}, &counting{}))
+	}
+	first := 0
+	for call := range 20 {
+		if s.hold(int64(call), false).index == 0 {
+			first++
+		}
+	}
+	if first != 17 {
+		t.Errorf("%d of 20 rooms on the first shard", first)
 	}
 }
 

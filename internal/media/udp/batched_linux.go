@@ -25,11 +25,17 @@ type batched struct {
 	*batchSender
 	in batch
 
-	// Arguments and results of the callback, which is made once.
+	// Arguments and results of the callbacks, which are made once.
 	readFD    func(fd uintptr) bool
+	pollFD    func(fd uintptr)
 	want, got int
 	errno     syscall.Errno
 }
+
+const (
+	controlSize = 24 // CMSG_SPACE(2) on 64 bits
+	arrivalSize = 32 // CMSG_SPACE of a timespec
+)
 
 // batch is the kernel's view of some messages.
 type batch struct {
@@ -39,18 +45,16 @@ type batch struct {
 	control  []byte
 }
 
-func newBatch(n int) batch {
+func newBatch(n, control int) batch {
 	b := batch{
 		messages: make([]mmsg, n), iov: make([]unix.Iovec, n),
-		names: make([]unix.RawSockaddrInet6, n), control: make([]byte, n*controlSize),
+		names: make([]unix.RawSockaddrInet6, n), control: make([]byte, n*control),
 	}
 	for i := range b.messages {
 		h := &b.messages[i].header
 		h.Iov, h.Iovlen = &b.iov[i], 1
 		h.Name = (*byte)(unsafe.Pointer(&b.names[i]))
-		c := (*unix.Cmsghdr)(unsafe.Pointer(&b.control[i*controlSize]))
-		c.Level, c.Type = unix.SOL_UDP, unix.UDP_SEGMENT
-		c.SetLen(unix.CmsgLen(2))
+		h.Control = &b.control[i*control]
 	}
 	return b
 }
@@ -66,12 +70,13 @@ func newBatched(b base) (Trunk, error) {
 		six = err == nil && domain == unix.AF_INET6
 		_, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		gso = err == nil
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
 	})
 	if err != nil {
 		return nil, fmt.Errorf("take media socket: %w", err)
 	}
-	s := &batched{batchSender: newBatchSender(b, raw, six, gso), in: newBatch(MaxBatch)}
-	s.readFD = s.read
+	s := &batched{batchSender: newBatchSender(b, raw, six, gso), in: newBatch(MaxBatch, arrivalSize)}
+	s.readFD, s.pollFD = s.read, func(fd uintptr) { s.read(fd) }
 	return s, nil
 }
 
@@ -82,12 +87,7 @@ func (s *batched) Branch() *Branch {
 
 // Read implements Socket.
 func (s *batched) Read(ds []*Datagram) (int, error) {
-	s.want = min(len(ds), MaxBatch)
-	for i := range s.want {
-		s.in.iov[i].Base = &ds[i].Slot[0]
-		s.in.iov[i].SetLen(SlotSize)
-		s.in.messages[i].header.Namelen = unix.SizeofSockaddrInet6
-	}
+	s.prepare(ds)
 	err := s.raw.Read(s.readFD)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -97,10 +97,42 @@ func (s *batched) Read(ds []*Datagram) (int, error) {
 	case s.errno != 0:
 		return 0, fmt.Errorf("read datagrams: %w", s.errno)
 	}
-	for i := range s.got {
-		ds[i].N, ds[i].From = int(s.in.messages[i].n), address(&s.in.names[i])
+	return s.take(ds), nil
+}
+
+// Poll implements Socket.
+func (s *batched) Poll(ds []*Datagram) int {
+	s.prepare(ds)
+	if err := s.raw.Control(s.pollFD); err != nil || s.errno != 0 {
+		return 0 // the next Read tells
 	}
-	return s.got, nil
+	return s.take(ds)
+}
+
+// prepare lets the kernel write into ds.
+func (s *batched) prepare(ds []*Datagram) {
+	s.want = min(len(ds), MaxBatch)
+	for i := range s.want {
+		s.in.iov[i].Base = &ds[i].Slot[0]
+		s.in.iov[i].SetLen(SlotSize)
+		h := &s.in.messages[i].header
+		h.Namelen = unix.SizeofSockaddrInet6
+		h.SetControllen(arrivalSize)
+	}
+}
+
+// take reads what the kernel wrote about the datagrams.
+func (s *batched) take(ds []*Datagram) int {
+	for i := range s.got {
+		d := ds[i]
+		d.N, d.From, d.At = int(s.in.messages[i].n), address(&s.in.names[i]), 0
+		c := (*unix.Cmsghdr)(unsafe.Pointer(s.in.messages[i].header.Control))
+		if s.in.messages[i].header.Controllen == arrivalSize && c.Level == unix.SOL_SOCKET && c.Type == unix.SCM_TIMESTAMPNS {
+			at := (*unix.Timespec)(unsafe.Pointer(&s.in.control[i*arrivalSize+unix.CmsgLen(0)]))
+			d.At = at.Nano()
+		}
+	}
+	return s.got
 }
 
 func (s *batched) read(fd uintptr) bool {

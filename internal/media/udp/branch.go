@@ -94,6 +94,9 @@ func (b *Branch) Read(ds []*Datagram) (int, error) {
 	}
 }
 
+// Poll implements Socket.
+func (b *Branch) Poll(ds []*Datagram) int { return b.take(ds) }
+
 // take swaps free datagrams for those that wait.
 func (b *Branch) take(ds []*Datagram) int {
 	head := b.head.Load()

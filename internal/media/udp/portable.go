@@ -42,9 +42,12 @@ func (s *portable) Read(ds []*Datagram) (int, error) {
 	case err != nil:
 		return 0, fmt.Errorf("read datagram: %w", err)
 	}
-	d.N, d.From = n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	d.N, d.At, d.From = n, 0, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	return 1, nil
 }
+
+// Poll implements Socket.
+func (*portable) Poll([]*Datagram) int { return 0 }
 
 func (s *portableSender) Space(n int) []byte {
 	if s.used+n > len(s.arena) || len(s.queued) == cap(s.queued) {

@@ -13,7 +13,6 @@ import (
 const (
 	maxSegments = 64    // UDP_MAX_SEGMENTS of the oldest kernel with offload
 	maxRun      = 60000 // bytes of one run; an IP datagram ends at 65535
-	controlSize = 24    // CMSG_SPACE(2) on 64 bits
 	sendWait    = 5     // ms to wait for room in the socket's buffer
 	maxCall     = 64    // messages of one system call; more save nothing
 )
@@ -47,8 +46,13 @@ type run struct {
 
 func newBatchSender(b base, raw syscall.RawConn, six, gso bool) *batchSender {
 	s := &batchSender{
-		base: b, raw: raw, six: six, gso: gso, out: newBatch(maxQueued),
+		base: b, raw: raw, six: six, gso: gso, out: newBatch(maxQueued, controlSize),
 		runs: make([]run, 0, maxQueued), arena: make([]byte, arenaSize),
+	}
+	for i := range s.out.messages {
+		c := (*unix.Cmsghdr)(unsafe.Pointer(s.out.messages[i].header.Control))
+		c.Level, c.Type = unix.SOL_UDP, unix.UDP_SEGMENT
+		c.SetLen(unix.CmsgLen(2))
 	}
 	s.sendFD = s.send
 	return s

@@ -33,6 +33,7 @@ type Datagram struct {
 	Slot [SlotSize]byte
 	N    int
 	From netip.AddrPort // IPv4 as such, never mapped
+	At   int64          // when it came, in ns of Unix time; 0 = not told
 }
 
 // Bytes returns what was received.
@@ -64,6 +65,9 @@ type Socket interface {
 	// Read waits for datagrams until the deadline and fills ds from the front;
 	// a Branch puts others into their place.
 	Read(ds []*Datagram) (int, error)
+	// Poll is a Read that doesn't wait: it returns how many there were. A
+	// portable Trunk can't do it, and always says none.
+	Poll(ds []*Datagram) int
 	// SetDeadline tells when Read is to return without a datagram; zero = never.
 	SetDeadline(t time.Time)
 	// Wake lets Read return at once, or the next Read after a SetDeadline that

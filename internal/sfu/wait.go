@@ -1,0 +1,81 @@
+package sfu
+
+import (
+	"time"
+
+	"parley/internal/media/udp"
+)
+
+const (
+	// maxDatagrams is how many datagrams are taken in before any is forwarded.
+	maxDatagrams = 8 * udp.MaxBatch
+	// How many packets a second leave a shard that lets none wait, and one that
+	// waits for no more than pictures: a wake-up costs more than few joined save.
+	lightLoad, mediumLoad = 4_000, 30_000
+	// burst is how long the packets of one picture take to come; those of the
+	// next don't join them, because a picture's last packet is shorter.
+	burst  = time.Millisecond
+	oldest = 100 * time.Millisecond
+)
+
+// waiting lets packets of a busy shard wait for others, so that those for one
+// receiver leave as one (perf.md 6.6). Nothing waits where nothing would join.
+type waiting struct {
+	most time.Duration // 0 = never
+	wait time.Duration // at most, from the first packet's arrival on
+
+	sounds, pictures uint64 // packets taken in to be forwarded
+
+	// The counts as of the last choice.
+	since                time.Duration
+	heard, seen, forward uint64
+}
+
+// tune sets how long packets wait, by what came and left since the last time.
+func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
+	span := now - w.since
+	if span <= 0 {
+		return
+	}
+	heard, seen, rate := w.sounds-w.heard, w.pictures-w.seen, perSpan(forwarded-w.forward, time.Second, span)
+	w.since, w.heard, w.seen, w.forward = now, w.sounds, w.pictures, forwarded
+	switch {
+	case rate < lightLoad:
+		w.wait = 0
+	case rate >= mediumLoad && 2*perSpan(heard, w.most, span) >= 3*rooms: // one and a half more of a room
+		w.wait = w.most
+	case perSpan(seen, w.most, span) >= 1:
+		w.wait = min(burst, w.most)
+	default:
+		w.wait = 0
+	}
+}
+
+// perSpan returns how many of n that came in a span come in another.
+func perSpan(n uint64, in, span time.Duration) int { return int(int64(n) * int64(in) / int64(span)) }
+
+// gather waits for more datagrams than the n that are there, if that pays, and
+// returns how many there are then.
+func (sh *shard) gather(n int) int {
+	if n == 0 || sh.wait == 0 {
+		return n
+	}
+	left := min(sh.wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
+	if left > 0 {
+		sh.rest()
+		time.Sleep(left)
+		sh.wind()
+	}
+	for last := udp.MaxBatch; last == udp.MaxBatch && n < len(sh.slots); n += last {
+		last = sh.socket.Poll(sh.slots[n:])
+	}
+	return n
+}
+
+// arrivedAt returns when a datagram came, on the shard's clock.
+func (sh *shard) arrivedAt(d *udp.Datagram) time.Duration {
+	if d.At == 0 {
+		return sh.now
+	}
+	return sh.now - min(max(time.Duration(sh.wall-d.At), 0), oldest)
+}

@@ -1,0 +1,120 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+
+	"parley/internal/media/udp"
+)
+
+const fullWait = 5 * time.Millisecond
+
+// TestTune checks who waits: only where packets for one receiver would join.
+func TestTune(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rooms                     int
+		sounds, pictures, forward uint64 // a second
+		want                      time.Duration
+	}{
+		"nothing":             {},
+		"a small call":        {rooms: 1, sounds: 200, forward: 600},
+		"one speaker":         {rooms: 1, sounds: 50, forward: 40_000},
+		"ten speakers":        {rooms: 1, sounds: 500, forward: 50_000, want: fullWait},
+		"few listeners":       {rooms: 1, sounds: 500, forward: 20_000},
+		"many small calls":    {rooms: 200, sounds: 40_000, forward: 160_000},
+		"a camera":            {rooms: 1, pictures: 260, forward: 26_000, want: burst},
+		"a camera, one looks": {rooms: 1, pictures: 260, forward: 260},
+		"slow screen":         {rooms: 1, pictures: 50, forward: 20_000},
+		"both":                {rooms: 1, sounds: 500, pictures: 1000, forward: 90_000, want: fullWait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := waiting{most: fullWait}
+			forwarded := uint64(0)
+			for now := tickEvery; now <= time.Second; now += tickEvery {
+				w.sounds += tt.sounds / 10
+				w.pictures += tt.pictures / 10
+				forwarded += tt.forward / 10
+				w.tune(now, tt.rooms, forwarded)
+			}
+			if w.wait != tt.want {
+				t.Errorf("waits %v, want %v", w.wait, tt.want)
+			}
+			w.most = 0
+			w.sounds += tt.sounds
+			w.tune(2*time.Second, tt.rooms, forwarded+tt.forward)
+			if w.wait != 0 {
+				t.Errorf("waits %v where nothing may", w.wait)
+			}
+		})
+	}
+}
+
+// mailed is a socket with datagrams that came.
+type mailed struct {
+	*counting
+	left []udp.Datagram
+}
+
+func (m *mailed) Read(ds []*udp.Datagram) (int, error) { return m.Poll(ds), nil }
+
+func (m *mailed) Poll(ds []*udp.Datagram) int {
+	n := min(len(m.left), len(ds), udp.MaxBatch)
+	for i := range n {
+		*ds[i] = m.left[i]
+	}
+	m.left = m.left[n:]
+	return n
+}
+
+// TestGather counts what a tick of a busy shard costs: 150 packets of ten
+// speakers, three read calls, and one run of packets for each receiver.
+func TestGather(t *testing.T) {
+	b := newBench(t, 10, 50)
+	m := &mailed{counting: b.socket}
+	b.shard.socket, b.wait = m, time.Microsecond
+	b.wind()
+	for seq := range 15 {
+		for i := range b.senders {
+			d := udp.Datagram{From: b.senders[i].addr, At: b.wall - int64(time.Millisecond)}
+			d.N = copy(d.Slot[:], b.packet(t, i, uint16(seq), 20))
+			m.left = append(m.left, d)
+		}
+	}
+	n, err := m.Read(b.slots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n = b.gather(n); n != 150 {
+		t.Fatalf("%d datagrams gathered of 150", n)
+	}
+	for i, d := range b.slots[:n] {
+		b.slots[i] = b.receive(d)
+	}
+	b.forward()
+	if b.socket.runs != 60 || b.socket.sent.Packets != b.count.Forwarded || b.count.Forwarded < 15*8*50 {
+		t.Errorf("%d packets in %d runs, %d forwarded", b.socket.sent.Packets, b.socket.runs, b.count.Forwarded)
+	}
+	if late := b.now - b.came; late < time.Millisecond || late > oldest {
+		t.Errorf("a packet that came 1 ms ago counts as %v old", late)
+	}
+}
+
+// TestArrival checks that a datagram says when it came, not when it was read.
+func TestArrival(t *testing.T) {
+	b := newBench(t, 1, 1)
+	b.wind()
+	for name, tt := range map[string]struct {
+		at   int64
+		want time.Duration
+	}{
+		"not told":         {0, b.now},
+		"just now":         {b.wall, b.now},
+		"before":           {b.wall - int64(3*time.Millisecond), b.now - 3*time.Millisecond},
+		"clock went ahead": {b.wall - int64(time.Hour), b.now - oldest},
+		"clock went back":  {b.wall + int64(time.Hour), b.now},
+	} {
+		if got := b.arrivedAt(&udp.Datagram{At: tt.at}); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
