@@ -12,7 +12,7 @@ const (
 	// A new room's packets come later: until they are in the measure, it counts
 	// as this much, or as that if whoever comes first has no video.
 	newRoom    = 250
-	newVoices  = 30
+	newVoices  = 16
 	newRoomFor = 10 * time.Second
 )
 

@@ -277,13 +277,13 @@ func TestChooseVoices(t *testing.T) {
 		s.shards = append(s.shards, newShard(s, steering{index: i}, &counting{}))
 	}
 	first := 0
-	for call := range 20 {
+	for call := range 40 {
 		if s.hold(int64(call), false).index == 0 {
 			first++
 		}
 	}
-	if first != 17 {
-		t.Errorf("%d of 20 rooms on the first shard", first)
+	if first != 32 {
+		t.Errorf("%d of 40 rooms on the first shard", first)
 	}
 }
 

@@ -21,7 +21,7 @@ const (
 	MaxBatch = 64
 
 	socketBuffer = 4 << 20 // asked of the kernel, which may give less
-	arenaSize    = 1 << 20
+	arenaSize    = 1 << 18
 	maxQueued    = 1024 // messages a Sender collects before it sends
 )
 
