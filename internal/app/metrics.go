@@ -73,6 +73,7 @@ func media(m sfu.Metrics) []web.Figure {
 		{"auth", m.Drops.Auth},
 		{"queue", m.Drops.Queue},
 		{"handed", m.Drops.Handed},
+		{"late", m.Drops.Late},
 		{"type", m.Drops.Type},
 		{"muted", m.Drops.Muted},
 		{"quiet", m.Drops.Quiet},

@@ -23,6 +23,10 @@ func (sh *shard) receive(d *udp.Datagram) *udp.Datagram {
 	if b[0] < 4 {
 		return sh.check(d)
 	}
+	if sh.sheds(b) {
+		sh.count.Drops.Late++
+		return d
+	}
 	c := sh.byAddr[d.From]
 	if c == nil {
 		if to := sh.away[d.From]; to != nil {

@@ -82,6 +82,7 @@ type Drops struct {
 	Auth      uint64
 	Queue     uint64 // DTLS records faster than they are handled
 	Handed    uint64 // for a shard that has too much to do
+	Late      uint64 // RTP that waited for the shard so long that nobody wants it
 	Type      uint64 // of another codec, or padding only
 	Muted     uint64
 	Quiet     uint64 // beyond the loudest

@@ -3,6 +3,7 @@ package sfu
 import (
 	"time"
 
+	"parley/internal/media/rtp"
 	"parley/internal/media/udp"
 )
 
@@ -14,8 +15,11 @@ const (
 	lightLoad, mediumLoad = 4_000, 30_000
 	// burst is how long the packets of one picture take to come; those of the
 	// next don't join them, because a picture's last packet is shorter.
-	burst  = time.Millisecond
-	oldest = 100 * time.Millisecond
+	burst = time.Millisecond
+	// tooLate is how long a packet waits for a shard with too much to do until
+	// it is shed: a queue of old ones would delay all that come after.
+	tooLate = 500 * time.Millisecond
+	oldest  = time.Second
 )
 
 // waiting lets packets of a busy shard wait for others, so that those for one
@@ -70,6 +74,11 @@ func (sh *shard) gather(n int) int {
 		last = sh.socket.Poll(sh.slots[n:])
 	}
 	return n
+}
+
+// sheds tells whether a datagram is media that came too long ago.
+func (sh *shard) sheds(b []byte) bool {
+	return sh.now-sh.came > tooLate && b[0]>>6 == 2 && !rtp.IsRTCP(b)
 }
 
 // arrivedAt returns when a datagram came, on the shard's clock.

@@ -118,3 +118,20 @@ func TestArrival(t *testing.T) {
 		}
 	}
 }
+
+// TestShed lets packets wait too long: sound is dropped, reports are not.
+func TestShed(t *testing.T) {
+	b := newBench(t, 1, 1)
+	b.wind()
+	take := func(packet []byte, age time.Duration) {
+		b.slot.At = b.wall - int64(age)
+		b.take(0, packet)
+	}
+	take(b.packet(t, 0, 1, 20), tooLate-time.Millisecond)
+	take(b.packet(t, 0, 2, 20), tooLate+time.Millisecond)
+	take([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}, tooLate+time.Millisecond)
+	b.forward()
+	if b.count.Drops.Late != 1 || b.count.Forwarded != 1 || b.count.Drops.Auth != 1 {
+		t.Errorf("%d late, %d forwarded, %d reports looked at", b.count.Drops.Late, b.count.Forwarded, b.count.Drops.Auth)
+	}
+}
