@@ -38,6 +38,20 @@ func TestEncodeAllocates(t *testing.T) {
 	}
 }
 
+// TestJSONAllocates expects JSON to need little but its buffer, which grows by
+// steps.
+func TestJSONAllocates(t *testing.T) {
+	o := crowd(100)
+	n := testing.AllocsPerRun(100, func() {
+		if _, err := o.MarshalJSON(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 30 {
+		t.Errorf("%v allocations for %d participants", n, 100)
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	o := crowd(100)
 	for _, layer := range []int{127, 160, Layer} {
@@ -71,6 +85,17 @@ func BenchmarkJSON(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := o.MarshalJSON(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUnmarshalMethod(b *testing.B) {
+	text := []byte(`{"call":{"_":"inputGroupCall","id":"1","access_hash":"2"},"join_as":{"_":"inputPeerSelf"},"muted":true,` +
+		`"params":{"data":"{}"}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := UnmarshalMethod("phone.joinGroupCall", text); err != nil {
 			b.Fatal(err)
 		}
 	}

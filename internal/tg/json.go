@@ -13,9 +13,9 @@ import (
 
 // marshal returns an object or a vector of package tg as JSON: a long as a
 // decimal string, bytes in base64, an object with its name as "_", what is
-// absent left out.
+// absent left out. It is as compact as json.Marshal has it, and escaped alike.
 func marshal(o Object) ([]byte, error) {
-	w := &jsonWriter{b: make([]byte, 0, 512), shapes: map[reflect.Type]*shape{}}
+	w := jsonWriter{b: make([]byte, 0, 512)}
 	if err := w.value(reflect.ValueOf(o)); err != nil {
 		return nil, fmt.Errorf("marshal %s: %w", o.TypeName(), err)
 	}
@@ -23,17 +23,7 @@ func marshal(o Object) ([]byte, error) {
 }
 
 // A jsonWriter writes one object and what is in it.
-type jsonWriter struct {
-	b      []byte
-	shapes map[reflect.Type]*shape // of the structs met so far
-}
-
-// shape is how a struct looks in JSON.
-type shape struct {
-	head   string   // the beginning, with "_"
-	fields []string // what goes before each field; empty = never written
-	omit   []bool   // whether the zero value is left out
-}
+type jsonWriter struct{ b []byte }
 
 func (w *jsonWriter) value(v reflect.Value) error {
 	switch v.Kind() {
@@ -47,9 +37,7 @@ func (w *jsonWriter) value(v reflect.Value) error {
 	case reflect.Slice, reflect.Array:
 		return w.list(v)
 	case reflect.String:
-		s, err := json.Marshal(v.String())
-		w.b = append(w.b, s...)
-		return err
+		return w.text(v.String())
 	case reflect.Bool:
 		w.b = strconv.AppendBool(w.b, v.Bool())
 	case reflect.Int:
@@ -68,14 +56,14 @@ func (w *jsonWriter) value(v reflect.Value) error {
 }
 
 func (w *jsonWriter) object(v reflect.Value) error {
-	s := w.shape(v.Type())
+	s := shapeOf(v.Type())
 	w.b = append(w.b, s.head...)
-	for i, before := range s.fields {
+	for i, field := range s.fields {
 		f := v.Field(i)
-		if before == "" || s.omit[i] && f.IsZero() || f.Kind() == reflect.Interface && f.IsNil() {
+		if field.name == "" || field.omit && f.IsZero() || f.Kind() == reflect.Interface && f.IsNil() {
 			continue
 		}
-		w.b = append(w.b, before...)
+		w.b = append(w.b, field.before...)
 		if err := w.value(f); err != nil {
 			return fmt.Errorf("field %s: %w", v.Type().Field(i).Name, err)
 		}
@@ -84,32 +72,17 @@ func (w *jsonWriter) object(v reflect.Value) error {
 	return nil
 }
 
-// shape returns how structs of a type look.
-func (w *jsonWriter) shape(t reflect.Type) *shape {
-	if s, ok := w.shapes[t]; ok {
-		return s
-	}
-	s := &shape{head: "{"}
-	if o, ok := reflect.TypeAssert[Object](reflect.New(t)); ok {
-		s.head = `{"_":"` + o.TypeName() + `"`
-	}
-	for field := range t.Fields() {
-		name, omit := fieldName(field)
-		before := `,"` + name + `":`
-		if name == "-" {
-			before = ""
+// text writes a string; most have nothing to escape.
+func (w *jsonWriter) text(s string) error {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || strings.IndexByte(`"\<>&`, c) >= 0 {
+			escaped, err := json.Marshal(s)
+			w.b = append(w.b, escaped...)
+			return err
 		}
-		s.fields, s.omit = append(s.fields, before), append(s.omit, omit)
 	}
-	w.shapes[t] = s
-	return s
-}
-
-// fieldName returns a field's name in the schema and whether the zero value
-// means that it is absent.
-func fieldName(f reflect.StructField) (string, bool) {
-	name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name, option == "omitempty"
+	w.b = append(append(append(w.b, '"'), s...), '"')
+	return nil
 }
 
 func (w *jsonWriter) list(v reflect.Value) error {

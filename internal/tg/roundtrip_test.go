@@ -66,6 +66,38 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestJSONIsFinal expects json.Marshal to change nothing of what an object
+// writes: who sends it need not ask.
+func TestJSONIsFinal(t *testing.T) {
+	check := func(o tg.Object) {
+		t.Helper()
+		got, err := o.MarshalJSON()
+		if err != nil {
+			t.Fatalf("%s: %v", o.TypeName(), err)
+		}
+		if want, err := json.Marshal(o); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s writes %s, json.Marshal %s, %v", o.TypeName(), got, want, err)
+		}
+	}
+	random := tgtest.New(rand.New(rand.NewPCG(1, 2)))
+	for _, name := range append(tg.Names(true), tg.Names(false)...) {
+		for range 10 {
+			check(random.Object(name))
+		}
+	}
+	for _, o := range []tg.Object{tg.Bool(true), tg.EmptyVector{}, tg.LongVector{1, -2}, &tg.JSONNumber{Value: 1e300}, &tg.JSONNumber{Value: -1e-7}} {
+		check(o)
+	}
+	for _, text := range []string{"", "plain ~", "a\"b", `a\b`, "<", ">", "&", "\n", "\x00", "\x1f", "\x7f", "é", "\u2028", "\xff", "\U0001f600"} {
+		o := &tg.HelpInviteText{Message: text}
+		check(o)
+		quoted, _ := json.Marshal(text)
+		if got, want := dump(o), `{"_":"help.inviteText","message":`+string(quoted)+`}`; got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
 func dump(o tg.Object) string {
 	text, err := json.Marshal(o)
 	if err != nil {

@@ -85,10 +85,9 @@ func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
 		}
 		used++
 	}
-	for i := range v.NumField() {
-		name, _ := fieldName(v.Type().Field(i))
-		value, ok := tree[name]
-		if !ok || name == "-" {
+	for i, field := range shapeOf(v.Type()).fields {
+		value, ok := tree[field.name]
+		if !ok || field.name == "" {
 			continue
 		}
 		used++
@@ -96,7 +95,7 @@ func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
 			continue
 		}
 		if err := r.value(value, v.Field(i)); err != nil {
-			return fmt.Errorf("field %s: %w", name, err)
+			return fmt.Errorf("field %s: %w", field.name, err)
 		}
 	}
 	if used != len(tree) {
@@ -109,9 +108,8 @@ func (r *jsonReader) fields(tree map[string]any, v reflect.Value) error {
 func unknownField(tree map[string]any, v reflect.Value) error {
 	for name := range tree {
 		known := name == "_"
-		for i := range v.NumField() {
-			field, _ := fieldName(v.Type().Field(i))
-			known = known || field == name && name != "-"
+		for _, field := range shapeOf(v.Type()).fields {
+			known = known || field.name == name && name != ""
 		}
 		if !known {
 			return unknownError(fmt.Sprintf("unknown field %.40q", name))
