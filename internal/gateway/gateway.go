@@ -224,7 +224,7 @@ func (g *Gateway) fail(w http.ResponseWriter, err error) {
 }
 
 func (g *Gateway) write(w http.ResponseWriter, status int, v any) {
-	b, err := json.Marshal(v)
+	b, err := encode(v)
 	if err != nil {
 		g.log.Error("response not encoded", "err", err)
 		status, b = http.StatusInternalServerError, []byte(`{"error":{"code":500,"name":"INTERNAL"}}`)
@@ -232,4 +232,13 @@ func (g *Gateway) write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(b, '\n'))
+}
+
+// encode returns v as JSON, in bytes of its own. The API's objects write
+// themselves as json.Marshal would have them: it has nothing to check.
+func encode(v any) ([]byte, error) {
+	if o, ok := v.(tg.Object); ok {
+		return o.MarshalJSON()
+	}
+	return json.Marshal(v)
 }

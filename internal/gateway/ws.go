@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,9 +35,32 @@ type wsRequest struct {
 // update.
 type wsReply struct {
 	ID     json.RawMessage `json:"id,omitempty"`
-	Result any             `json:"result,omitempty"`
 	Error  *rpcError       `json:"error,omitempty"`
-	Update json.Marshaler  `json:"update,omitempty"`
+	Result json.Marshaler  `json:"-"`
+	Update json.Marshaler  `json:"-"`
+}
+
+// encode returns m as JSON. Result and update write themselves as json.Marshal
+// would have them; their bytes may be shared with other clients.
+func (m wsReply) encode() ([]byte, error) {
+	b, err := json.Marshal(m)
+	name, object := "result", m.Result
+	if object == nil {
+		name, object = "update", m.Update
+	}
+	if err != nil || object == nil {
+		return b, err
+	}
+	text, err := object.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", name, err)
+	}
+	b = slices.Grow(b[:len(b)-1], len(name)+len(text)+5) // room for all that follows
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	b = append(append(append(b, '"'), name...), `":`...)
+	return append(append(b, text...), '}'), nil
 }
 
 // socket is one client's WebSocket.
@@ -182,7 +207,7 @@ func (c *socket) writeLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case m := <-c.out:
-			b, err := json.Marshal(m)
+			b, err := m.encode()
 			if err != nil {
 				c.g.log.Error("message not encoded", "err", err)
 				return

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +77,54 @@ func TestWebSocket(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestEncode compares answers and updates to what json.Marshal makes of them.
+func TestEncode(t *testing.T) {
+	shared := append(make(json.RawMessage, 0, 64), `{"a":1}`...)
+	for _, m := range []wsReply{
+		{},
+		{ID: json.RawMessage(`1`)},
+		{ID: json.RawMessage(`{ "a": "<" }`), Result: tg.Bool(true)},
+		{Result: &tg.HelpInviteText{Message: `<"&`}},
+		{ID: json.RawMessage(`null`), Error: &rpcError{Code: 400, Name: "A"}},
+		{Update: update("<hello>")},
+		{Update: shared},
+	} {
+		want, err := json.Marshal(struct {
+			ID     json.RawMessage `json:"id,omitempty"`
+			Result any             `json:"result,omitempty"`
+			Error  *rpcError       `json:"error,omitempty"`
+			Update json.Marshaler  `json:"update,omitempty"`
+		}{m.ID, m.Result, m.Error, m.Update})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.encode()
+		if err != nil || string(got) != string(want) {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	if rest := shared[:cap(shared)]; string(rest[len(shared):]) != strings.Repeat("\x00", cap(shared)-len(shared)) {
+		t.Errorf("an update's bytes were written over: %q", rest)
+	}
+	if b, err := (wsReply{Result: &tg.JSONNumber{Value: math.NaN()}}).encode(); err == nil {
+		t.Errorf("no number was written as %s", b)
+	}
+}
+
+// BenchmarkEncodeReply is an answer with a list in it.
+func BenchmarkEncodeReply(b *testing.B) {
+	list := &tg.Updates{}
+	for i := range 100 {
+		list.Users = append(list.Users, &tg.User{ID: int64(i), FirstName: new("Somebody")})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := (wsReply{ID: json.RawMessage(`1`), Result: list}).encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // TestHello opens WebSockets that don't say who they are.
