@@ -155,6 +155,40 @@ func TestEditAdmin(t *testing.T) {
 	}
 }
 
+// TestDefaultJoinAs reads a default once, saved or not, and again after it was
+// saved.
+func TestDefaultJoinAs(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	id, other := w.channel(w.bob), w.channel(w.bob)
+	want := func(who rpc.Caller, chat, as peer.ID, reads int) {
+		t.Helper()
+		w.reads.joinAs = 0
+		for range 3 {
+			if got, err := w.DefaultJoinAs(ctx, who.User, chat); err != nil || got != as {
+				t.Errorf("DefaultJoinAs = %v, %v, want %v", got, err, as)
+			}
+		}
+		if w.reads.joinAs != reads {
+			t.Errorf("the store was read %d times, want %d", w.reads.joinAs, reads)
+		}
+	}
+	self := peer.OfUser(w.bob.User)
+	want(w.bob, id, peer.ID{}, 1)
+	want(w.bob, id, peer.ID{}, 0)
+	want(w.bob, other, peer.ID{}, 1)
+	w.ok(w.SaveDefaultJoinAs(ctx, w.bob, id, self))
+	want(w.bob, id, self, 1)
+	want(w.bob, id, self, 0)
+	want(w.bob, other, peer.ID{}, 0)
+	want(w.alice, id, peer.ID{}, 1)
+	if _, full, err := w.FullChannel(ctx, w.bob, id.ID); err != nil || full == nil || w.reads.joinAs != 1 {
+		t.Errorf("FullChannel = %v, %v after %d reads, want 1", full, err, w.reads.joinAs)
+	}
+	w.want(w.SaveDefaultJoinAs(ctx, w.bob, id, id), "JOIN_AS_PEER_INVALID")
+	want(w.bob, id, self, 0)
+}
+
 func TestEditBanned(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()

@@ -12,7 +12,9 @@ import (
 // DefaultJoinAs returns whom a user joins the calls of a chat as unless they
 // say otherwise; zero when nothing was saved.
 func (s *Service) DefaultJoinAs(ctx context.Context, user int64, chat peer.ID) (peer.ID, error) {
-	as, err := s.store.DefaultJoinAs(ctx, user, chat.ID)
+	as, err := s.joinAsCache.one(memberKey{chat.ID, user}, func() (peer.ID, error) {
+		return s.store.DefaultJoinAs(ctx, user, chat.ID)
+	})
 	if err != nil {
 		return peer.ID{}, fmt.Errorf("load default join_as: %w", err)
 	}
@@ -28,6 +30,7 @@ func (s *Service) SaveDefaultJoinAs(ctx context.Context, c rpc.Caller, chat, as 
 	if !slices.Contains(choices, as) {
 		return errJoinAs
 	}
+	defer s.joinAsCache.drop(memberKey{chat.ID, c.User})
 	if err := s.store.SaveDefaultJoinAs(ctx, c.User, chat.ID, as); err != nil {
 		return fmt.Errorf("save default join_as: %w", err)
 	}

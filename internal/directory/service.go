@@ -142,6 +142,7 @@ type Service struct {
 	chatCache    *cache[int64, Chat]
 	memberCache  *cache[memberKey, Member]
 	listCache    *cache[int64, []int64]
+	joinAsCache  *cache[memberKey, peer.ID]
 	presence     *presence
 	imports      *limiter
 }
@@ -157,6 +158,7 @@ func New(cfg Config) *Service {
 		chatCache:    newCache[int64, Chat](10_000),
 		memberCache:  newCache[memberKey, Member](200_000),
 		listCache:    newCache[int64, []int64](2_000),
+		joinAsCache:  newCache[memberKey, peer.ID](50_000),
 		presence:     newPresence(),
 		imports:      newLimiter(importBurst, importEvery),
 	}

@@ -23,10 +23,22 @@ type world struct {
 	pub   *publisher
 	calls *calls
 	codes sink
+	reads *reads
 	alice rpc.Caller
 	bob   rpc.Caller
 	carol rpc.Caller
 	dave  rpc.Caller
+}
+
+// reads is a Store that counts how often a default join_as is read.
+type reads struct {
+	directory.Store
+	joinAs int
+}
+
+func (r *reads) DefaultJoinAs(ctx context.Context, user, chat int64) (peer.ID, error) {
+	r.joinAs++
+	return r.Store.DefaultJoinAs(ctx, user, chat)
 }
 
 // publisher runs commits one after another and keeps the events of the last.
@@ -89,9 +101,9 @@ func openWorld(t testing.TB, url string, dev bool) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	w := &world{t: t, pub: &publisher{}, calls: &calls{}, codes: sink{}}
+	w := &world{t: t, pub: &publisher{}, calls: &calls{}, codes: sink{}, reads: &reads{Store: db}}
 	w.Service = directory.New(directory.Config{
-		Store: db, Codes: w.codes, Hasher: peer.NewHasher(make([]byte, 16)), Log: slog.New(slog.DiscardHandler), Dev: dev,
+		Store: w.reads, Codes: w.codes, Hasher: peer.NewHasher(make([]byte, 16)), Log: slog.New(slog.DiscardHandler), Dev: dev,
 	})
 	w.Connect(directory.Links{Publisher: w.pub, Calls: w.calls})
 	return w
