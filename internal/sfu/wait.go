@@ -17,9 +17,13 @@ const (
 	// next don't join them, because a picture's last packet is shorter.
 	burst = time.Millisecond
 	// tooLate is how long a packet waits for a shard with too much to do until
-	// it is shed: a queue of old ones would delay all that come after.
-	tooLate = 500 * time.Millisecond
-	oldest  = time.Second
+	// it is shed: a queue of old ones would delay all that come after. A shard
+	// has too much to do when it was late for so long, and hardly not since; a
+	// machine that stood still a moment is late once.
+	tooLate   = 250 * time.Millisecond
+	lateFor   = 500 * time.Millisecond
+	lateUntil = time.Second
+	oldest    = time.Second
 )
 
 // waiting lets packets of a busy shard wait for others, so that those for one
@@ -29,6 +33,8 @@ type waiting struct {
 	wait time.Duration // at most, from the first packet's arrival on
 
 	sounds, pictures uint64 // packets taken in to be forwarded
+
+	lateSince, lateLast time.Duration // when packets were read too late
 
 	// The counts as of the last choice.
 	since                time.Duration
@@ -76,9 +82,17 @@ func (sh *shard) gather(n int) int {
 	return n
 }
 
-// sheds tells whether a datagram is media that came too long ago.
+// sheds tells whether a datagram is media that came too long ago, and the shard
+// has too much to do.
 func (sh *shard) sheds(b []byte) bool {
-	return sh.now-sh.came > tooLate && b[0]>>6 == 2 && !rtp.IsRTCP(b)
+	if sh.now-sh.came <= tooLate {
+		return false
+	}
+	if sh.now-sh.lateLast > lateUntil {
+		sh.lateSince = sh.now
+	}
+	sh.lateLast = sh.now
+	return sh.now-sh.lateSince > lateFor && b[0]>>6 == 2 && !rtp.IsRTCP(b)
 }
 
 // arrivedAt returns when a datagram came, on the shard's clock.

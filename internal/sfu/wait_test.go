@@ -119,19 +119,45 @@ func TestArrival(t *testing.T) {
 	}
 }
 
-// TestShed lets packets wait too long: sound is dropped, reports are not.
+// TestShed lets packets wait too long: once is forgiven, all the time is not,
+// for sound; reports are always read.
 func TestShed(t *testing.T) {
 	b := newBench(t, 1, 1)
-	b.wind()
-	take := func(packet []byte, age time.Duration) {
+	seq, report := uint16(0), []byte{0x80, 201, 0, 1, 0, 0, 0, 1}
+	// late reads two datagrams that are so old, and tells whether sound was shed.
+	late := func(age time.Duration) bool {
+		shed, read := b.count.Drops.Late, b.count.Drops.Auth
+		seq++
 		b.slot.At = b.wall - int64(age)
-		b.take(0, packet)
+		b.take(0, b.packet(t, 0, seq, 20))
+		b.take(0, report)
+		b.forward()
+		if b.count.Drops.Auth != read+1 {
+			t.Errorf("a report is not looked at")
+		}
+		return b.count.Drops.Late > shed
 	}
-	take(b.packet(t, 0, 1, 20), tooLate-time.Millisecond)
-	take(b.packet(t, 0, 2, 20), tooLate+time.Millisecond)
-	take([]byte{0x80, 201, 0, 1, 0, 0, 0, 1}, tooLate+time.Millisecond)
-	b.forward()
-	if b.count.Drops.Late != 1 || b.count.Forwarded != 1 || b.count.Drops.Auth != 1 {
-		t.Errorf("%d late, %d forwarded, %d reports looked at", b.count.Drops.Late, b.count.Forwarded, b.count.Drops.Auth)
+	for i, step := range []struct {
+		after, age time.Duration
+		want       bool
+	}{
+		{0, tooLate, false},
+		{time.Minute, 2 * tooLate, false}, // a pause
+		{10 * time.Millisecond, 0, false},
+		{2 * time.Second, 2 * tooLate, false},
+		{lateFor / 2, 2 * tooLate, false},
+		{lateFor, tooLate + 1, true}, // still behind
+		{10 * time.Millisecond, tooLate, false},
+		{lateUntil - 20*time.Millisecond, tooLate + 1, true},
+		{lateUntil + 20*time.Millisecond, 2 * tooLate, false}, // was on time for long
+	} {
+		b.now += step.after
+		b.wall += int64(step.after)
+		if got := late(step.age); got != step.want {
+			t.Errorf("step %d: shed %v, want %v", i, got, step.want)
+		}
+	}
+	if b.count.Forwarded != uint64(seq)-2 {
+		t.Errorf("%d forwarded of %d", b.count.Forwarded, seq)
 	}
 }
