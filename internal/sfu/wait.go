@@ -88,7 +88,7 @@ func (sh *shard) sheds(b []byte) bool {
 	if sh.now-sh.came <= tooLate {
 		return false
 	}
-	if sh.now-sh.lateLast > lateUntil {
+	if sh.lateLast == 0 || sh.now-sh.lateLast > lateUntil {
 		sh.lateSince = sh.now
 	}
 	sh.lateLast = sh.now
