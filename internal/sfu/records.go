@@ -9,8 +9,8 @@ const (
 	contentHandshake  = 22
 
 	// maxPlain is how many bytes without a cipher one connection takes: its
-	// handshake, with what is lost and sent again. Pion keeps every message of
-	// a handshake for good, and takes new ones after its end.
+	// handshake, with what is lost and sent again. Pion keeps every message
+	// until the handshake's end.
 	maxPlain = 64 << 10
 )
 

@@ -83,27 +83,26 @@ func (sh *shard) leave(r *room) {
 
 // addSource gives a connection's audio a slot.
 func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
-	slot := 0
-	for slot < len(r.sources) && r.sources[slot] != nil {
-		slot++
-	}
-	if slot == len(r.sources) {
-		r.sources = append(r.sources, nil)
-	}
-	s := &source{conn: c, ssrc: ssrc, slot: slot, voice: -1, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
-	r.sources[slot] = s
+	s := &source{conn: c, ssrc: ssrc, voice: -1, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
+	s.slot = occupy(&r.sources, s)
 	return s
+}
+
+// occupy puts something into the first free place of a list, and returns the
+// place.
+func occupy[T any](list *[]*T, v *T) int {
+	i := slices.Index(*list, nil)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, nil)
+	}
+	(*list)[i] = v
+	return i
 }
 
 // voice gives a source that is forwarded for the first time its place in the
 // subscriptions of all: most people in a big room never say a word.
-func (r *room) voice(s *source) {
-	if s.voice = slices.Index(r.voices, nil); s.voice < 0 {
-		s.voice = len(r.voices)
-		r.voices = append(r.voices, nil)
-	}
-	r.voices[s.voice] = s
-}
+func (r *room) voice(s *source) { s.voice = occupy(&r.voices, s) }
 
 // dropSource frees the slot of a source. Receivers remember how far its
 // numbers went: the SSRC may come back, and no number is ever used twice.

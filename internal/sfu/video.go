@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"slices"
 	"time"
 
 	"parley/internal/colibri"
@@ -121,13 +120,8 @@ func newVideo(c *conn, endpoint string, open bool) *video {
 
 // addVideo gives a video a slot in the room.
 func (sh *shard) addVideo(r *room, v *video) {
-	v.slot = slices.Index(r.videos, nil)
-	if v.slot < 0 {
-		v.slot = len(r.videos)
-		r.videos = append(r.videos, nil)
-	}
 	v.waits = r.findVideo(v.ssrc) != nil
-	r.videos[v.slot] = v
+	v.slot = occupy(&r.videos, v)
 	for _, c := range r.receivers {
 		sh.watch(c)
 	}
