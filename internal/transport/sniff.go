@@ -27,6 +27,15 @@ func (c *HTTPConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Write sends p, if the client takes it within WriteTimeout: what answers HTTP
+// knows no other bound.
+func (c *HTTPConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(WriteTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
 // Sniff tells from the first bytes of c what the client speaks and returns
 // either its framed connection or, when it speaks HTTP, c with those bytes put
 // back. It blocks for at most SniffTimeout, so it belongs in a goroutine of its

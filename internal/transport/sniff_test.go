@@ -42,6 +42,31 @@ func TestSniffHTTP(t *testing.T) {
 	}
 }
 
+// TestHTTPClientThatDoesNotRead answers a request without end.
+func TestHTTPClientThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		go func() { _, _ = io.WriteString(client, "GET / HTTP/1.1\r\n\r\n") }()
+		_, conn, err := Sniff(server, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		go func() { _, _ = io.CopyN(io.Discard, client, 5) }()
+		for range 5 {
+			time.Sleep(WriteTimeout / 2) // each write has its own time
+			if _, err := conn.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n, err := conn.Write([]byte("y"))
+		if took := time.Since(began); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) || took != 5*WriteTimeout/2+WriteTimeout {
+			t.Errorf("after %v: %d, %v", took, n, err)
+		}
+	})
+}
+
 // oneListener accepts one connection.
 type oneListener struct {
 	conn   net.Conn

@@ -18,6 +18,9 @@ import (
 // SniffTimeout is how long a client may take to show what it speaks.
 const SniffTimeout = 10 * time.Second
 
+// WriteTimeout is how long one write to a client that speaks HTTP may take.
+const WriteTimeout = 30 * time.Second
+
 // Limits of one frame's payload in bytes. A client sends at most 1 MiB of
 // content and what the protocol wraps around it.
 const (

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"time"
 )
 
 // Health answers 200 while ready returns nil, else 503 and why.
@@ -41,6 +42,7 @@ func local(next http.Handler) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a profile takes as long as is asked for
 		next.ServeHTTP(w, r)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func get(h http.Handler, path, from string, header http.Header) *httptest.ResponseRecorder {
@@ -60,6 +61,30 @@ func TestMetrics(t *testing.T) {
 	}
 	if text := get(h, "/metrics?more", "192.0.2.1:1", nil).Body.String(); !strings.Contains(text, "\nparley_more 0\n") {
 		t.Error("less than was asked for")
+	}
+}
+
+// deadlined is an answer over a connection with a deadline.
+type deadlined struct {
+	*httptest.ResponseRecorder
+
+	until time.Time
+}
+
+func (d *deadlined) SetReadDeadline(t time.Time) error {
+	d.until = t
+	return nil
+}
+
+// TestLongProfile takes a profile for longer than a request may take to arrive.
+func TestLongProfile(t *testing.T) {
+	mux := http.NewServeMux()
+	Profiles(mux)
+	r := httptest.NewRequest(http.MethodGet, "/debug/pprof/goroutine", nil)
+	r.RemoteAddr = "127.0.0.1:5"
+	w := &deadlined{httptest.NewRecorder(), time.Now()}
+	if mux.ServeHTTP(w, r); w.Code != 200 || !w.until.IsZero() {
+		t.Errorf("%d, and the deadline is %v", w.Code, w.until)
 	}
 }
 
