@@ -150,8 +150,8 @@ func (a *API) revoke(ctx context.Context, user, key int64) error {
 
 // auth.dropTempAuthKeys#8e48a188 except_auth_keys:Vector<long> = Bool;
 //
-// A permanent key has at most one temporary key, which the next binding
-// replaces: there is none to drop.
+// Temporary keys are those of MTProto, which drops them itself: a JSON client
+// has none.
 func (a *API) dropTempAuthKeys(context.Context, rpc.Caller, *tg.AuthDropTempAuthKeysRequest) (tg.Bool, error) {
 	return true, nil
 }

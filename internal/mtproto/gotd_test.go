@@ -306,22 +306,48 @@ func TestBindTempKey(t *testing.T) {
 	second := gotdTCP(t, f, 3600)
 	second.bindTo(perm.key)
 	second.result(withLayer(200, query(3)))
-	var b bin.Buffer
-	for range 10 {
-		if err := temp.conn.Recv(t.Context(), &b); err != nil {
-			break
-		}
-	}
-	if got := f.registry.acquire(temp.key.IntID()); got != nil {
-		t.Error("a permanent key has two temporary ones")
+	if got := temp.result(query(4)); !bytes.Equal(got, query(4)) {
+		t.Errorf("beside another temporary key: %x", got)
 	}
 	f.DropKey(perm.key.IntID())
 	eventually(t, func() string {
-		if f.registry.acquire(second.key.IntID()) != nil {
+		if f.registry.knows(temp.key.IntID()) || f.registry.knows(second.key.IntID()) {
 			return "the temporary key of a dropped key lives"
 		}
 		return ""
 	})
+}
+
+func TestTempKeysReplaceEachOther(t *testing.T) {
+	limits := Limits{BoundKeys: 2, TempKeys: 3}.withDefaults()
+	r := newRegistry(limits)
+	perm := r.adopt(newAuthKey(100, randomKey().Value, 0, limits))
+	temps := make([]*authKey, 5)
+	add := func(id int64) bool {
+		k := newAuthKey(id, randomKey().Value, 0, limits)
+		k.temp, k.expires = true, time.Now().Add(time.Hour)
+		temps[id] = k
+		return r.addTemp(k)
+	}
+	for id := range int64(3) {
+		if !add(id) || r.acquire(id) == nil {
+			t.Fatalf("no temporary key %d", id)
+		}
+		r.acquire(perm.id)
+		if _, ok := r.bind(temps[id], perm); !ok {
+			t.Fatalf("temporary key %d not bound", id)
+		}
+	}
+	if r.knows(0) || !r.knows(1) || !r.knows(2) {
+		t.Error("a third key bound does not replace the first")
+	}
+	if !add(3) || r.acquire(3) == nil || add(4) { // all are in use
+		t.Error("the number of temporary keys is not limited")
+	}
+	r.release(temps[1])
+	if !add(4) || r.temps != 3 || r.knows(1) || !r.knows(2) {
+		t.Errorf("of %d temporary keys the one in no use does not give way", r.temps)
+	}
 }
 
 func (g *gotdClient) bindTo(perm crypto.AuthKey) {

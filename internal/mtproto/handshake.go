@@ -200,7 +200,7 @@ func (x *exchanges) claim(ip netip.Addr, frame []byte) *exchange.Exchange {
 	return p.Exchange
 }
 
-// keep puts an exchange aside until its next query and tells whether there is room.
+// keep puts an exchange aside until its next query and tells whether it could.
 func (x *exchanges) keep(ip netip.Addr, frame []byte, e *exchange.Exchange) bool {
 	k, ok := pollKeyOf(ip, frame)
 	if !ok {
@@ -208,8 +208,15 @@ func (x *exchanges) keep(ip netip.Addr, frame []byte, e *exchange.Exchange) bool
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.polled) >= maxPolled || x.polled[k] != nil {
+	if x.polled[k] != nil {
 		return false
+	}
+	if len(x.polled) >= maxPolled {
+		for other, p := range x.polled { // any one; else a few could keep all others out
+			p.Close()
+			delete(x.polled, other)
+			break
+		}
 	}
 	x.polled[k] = &polledExchange{Exchange: e, since: time.Now()}
 	return true

@@ -75,6 +75,7 @@ func (s *Server) PlainHTTP() http.Handler {
 			http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
 			return
 		}
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a recorder has none
 		s.poll(w, r, body)
 	})
 }

@@ -30,9 +30,10 @@ type authKey struct {
 	limiter *rate.Limiter // immutable
 	salts   salts
 
-	layer atomic.Int32            // last declared, of a permanent key
-	perm  atomic.Pointer[authKey] // what a temporary key is bound to
-	gone  atomic.Bool             // dropped; to be looked up again
+	layer   atomic.Int32            // last declared, of a permanent key
+	storing atomic.Bool             // the layer is being stored
+	perm    atomic.Pointer[authKey] // what a temporary key is bound to
+	gone    atomic.Bool             // dropped; to be looked up again
 
 	// Guarded by the registry's mutex.
 	refs     int // connections, sessions and temporary keys that use it
@@ -134,12 +135,24 @@ func (r *registry) adopt(k *authKey) *authKey {
 func (r *registry) addTemp(k *authKey) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.keys[k.id] != nil || r.temps >= r.limits.TempKeys {
+	if r.keys[k.id] != nil || r.temps >= r.limits.TempKeys && !r.evictTemp() {
 		return false
 	}
 	r.keys[k.id] = k
 	r.temps++
 	return true
+}
+
+// evictTemp forgets any one temporary key that no connection and no session
+// uses, if there is one: its owner makes another. It runs under mu.
+func (r *registry) evictTemp() bool {
+	for _, k := range r.keys {
+		if k.temp && k.refs == 0 {
+			r.dropTemp(k)
+			return true
+		}
+	}
+	return false
 }
 
 // knows tells whether a key of that id is in memory.

@@ -8,12 +8,12 @@ import (
 
 // Limits bounds what clients can make the server hold or do.
 type Limits struct {
-	Conns         int // open connections
+	Conns         int // open connections; with more sessions, those without one are dropped
 	ConnsPerIP    int // open connections of one address (IPv6: of one /64)
 	Exchanges     int // key exchanges that compute at the same time
 	ExchangesRate int // key exchanges one address may begin per minute
-	TempKeys      int // temporary keys
-	BoundKeys     int // temporary keys bound to one permanent key; a further one replaces the oldest
+	TempKeys      int // temporary keys; a further one replaces one that nobody uses
+	BoundKeys     int // temporary keys bound to one permanent key; a further one replaces the oldest. TDLib binds one for each of its sessions, up to 25
 	Sessions      int // sessions of one key; a further one replaces the longest unused
 	SessionConns  int // connections of one session; a further one replaces the oldest
 	Pending       int // unanswered requests of one session; more get FLOOD_WAIT
@@ -22,7 +22,7 @@ type Limits struct {
 	Rate          int // requests of one key per second, ten times that at once; more get FLOOD_WAIT
 	Unacked       int // messages a session keeps for its client; when full the session is dropped
 	UnackedBytes  int // their size
-	QueuedBytes   int // size of all sessions' messages; above it sessions that hold much are dropped
+	QueuedBytes   int // size of all sessions' messages; above it sessions that hold much or have no connection are dropped
 
 	Idle        time.Duration // of a connection without any frame
 	Greeting    time.Duration // until a connection's first valid encrypted message
@@ -45,7 +45,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Exchanges, 8},
 		{&l.ExchangesRate, 600},
 		{&l.TempKeys, 100_000},
-		{&l.BoundKeys, 1},
+		{&l.BoundKeys, 32},
 		{&l.Sessions, 64},
 		{&l.SessionConns, 8},
 		{&l.Pending, 256},

@@ -16,6 +16,10 @@ import (
 // sweepTime is how often expired keys and abandoned sessions are looked for.
 const sweepTime = 15 * time.Second
 
+// requestTime is how long an HTTP request may take to arrive. Handlers that
+// take longer to answer lift the bound, which would end their request.
+const requestTime = 40 * time.Second
+
 // maxRefusals bounds the clients over a limit that are being told so; others
 // are just closed.
 const maxRefusals = 64
@@ -30,8 +34,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 
 	handed := &handedListener{conns: make(chan net.Conn), done: s.ctx.Done(), addr: l.Addr()}
 	web := &http.Server{
-		Handler: s.cfg.HTTP, ReadHeaderTimeout: transport.SniffTimeout, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
+		Handler: s.cfg.HTTP, ReadHeaderTimeout: transport.SniffTimeout, ReadTimeout: requestTime,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = web.Serve(handed) }) // ends with handed
@@ -122,7 +126,11 @@ func (s *Server) sweep() {
 }
 
 func (s *Server) sweepOnce(now time.Time) {
-	for _, old := range s.registry.sweep(now, now.Add(-s.limits.Detached)) {
+	detached := s.limits.Detached
+	if _, sessions := s.registry.count(); sessions > s.limits.Conns || s.queued.Load() > int64(s.limits.QueuedBytes) {
+		detached = 0 // who is not there has to find a new session
+	}
+	for _, old := range s.registry.sweep(now, now.Add(-detached)) {
 		s.drop(old, "expired")
 	}
 	s.exchanges.sweep(now)

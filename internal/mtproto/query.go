@@ -1,6 +1,7 @@
 package mtproto
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -30,7 +31,7 @@ var errNotBound = rpc.Err(401, "AUTH_KEY_PERM_EMPTY")
 // request is a query that is being answered.
 type request struct {
 	id      int64
-	size    int
+	size    int                // of the query, inflated
 	done    chan struct{}      // closed when answered
 	cancel  context.CancelFunc // immutable
 	dropped bool               // guarded by the session's mutex: the client wants no answer
@@ -47,10 +48,15 @@ func (s *session) dispatch(c *conn, m incoming) error {
 	return nil
 }
 
-// query begins to answer a query.
+// query begins to answer a query. All that a query costs comes after the limit.
 func (s *session) query(m incoming) {
-	w, err := unwrap(m.body)
 	perm := s.key.principal()
+	if !cmp.Or(perm, s.key).limiter.Allow() {
+		s.srv.stats.limited.Add(1)
+		s.answer(m.id, nil, rpc.FloodWait(time.Second))
+		return
+	}
+	w, err := unwrap(m.body)
 	if w.layer != 0 {
 		err = errors.Join(s.declare(perm, w.layer), err)
 	}
@@ -86,17 +92,27 @@ func (s *session) declare(perm *authKey, layer int) error {
 		s.rpc.SetLayer(layer)
 	}
 	s.mu.Unlock()
-	if perm == nil || perm.layer.Swap(int32(layer)) == int32(layer) {
-		return nil
+	if perm != nil && perm.layer.Swap(int32(layer)) != int32(layer) && !perm.storing.Swap(true) {
+		s.srv.work.Go(func() { s.srv.storeLayer(perm) })
 	}
-	s.srv.work.Go(func() {
-		ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.limits.Request)
-		defer cancel()
-		if err := s.srv.cfg.Keys.SetKeyLayer(ctx, perm.id, layer); err != nil {
-			s.srv.cfg.Log.Error("layer not stored", "key", perm.id, "err", err)
-		}
-	})
 	return nil
+}
+
+// storeLayer stores the layer of a permanent key until it is the one last
+// declared; a key has one such goroutine at a time.
+func (s *Server) storeLayer(k *authKey) {
+	for {
+		layer := k.layer.Load()
+		ctx, cancel := context.WithTimeout(s.ctx, s.limits.Request)
+		if err := s.cfg.Keys.SetKeyLayer(ctx, k.id, int(layer)); err != nil {
+			s.cfg.Log.Error("layer not stored", "key", k.id, "err", err)
+		}
+		cancel()
+		k.storing.Store(false)
+		if k.layer.Load() == layer || k.storing.Swap(true) {
+			return
+		}
+	}
 }
 
 // begin starts a request.
@@ -112,17 +128,9 @@ func (s *session) begin(m incoming, w call, perm *authKey) {
 	if w.device != "" {
 		rs.SetDevice(w.device)
 	}
-	limiter := s.key.limiter
-	if perm != nil {
-		limiter = perm.limiter
-	}
-	if !limiter.Allow() {
-		s.srv.stats.limited.Add(1)
-		s.answer(m.id, nil, rpc.FloodWait(time.Second))
-		return
-	}
 	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.limits.Request)
-	r := &request{id: m.id, size: len(m.body), done: make(chan struct{}), cancel: cancel}
+	w.query = slices.Clone(w.query) // apart from the frame it came in, which may be large
+	r := &request{id: m.id, size: len(w.query), done: make(chan struct{}), cancel: cancel}
 	slots, err := s.enter(r)
 	if err != nil {
 		cancel()

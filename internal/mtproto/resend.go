@@ -38,10 +38,14 @@ func (s *session) onResendAnsReq(_ *conn, _ incoming, b *bin.Buffer) error {
 	if err != nil {
 		return fmt.Errorf("read ids of answers to resend: %w", err)
 	}
-	s.mu.Lock()
+	wanted := make(map[int64]bool, len(ids))
 	for _, id := range ids {
-		if answer := s.out.answer(id); answer != nil && answer.id != 0 {
-			s.out.resend(answer.id)
+		wanted[id] = true
+	}
+	s.mu.Lock()
+	for _, m := range s.out.unacked {
+		if m.answers != 0 && wanted[m.answers] {
+			s.out.resend(m.id)
 		}
 	}
 	s.mu.Unlock()

@@ -7,9 +7,14 @@ import (
 	"time"
 )
 
-// maxReplies bounds the replies that wait for a connection; a client that
-// asks and does not read loses the connection.
-const maxReplies = 4 * maxContainer
+// maxWaiting bounds what waits for a connection, in bytes; a client that asks
+// and does not read loses the connection. Each reply counts replyCost more, as
+// it may have a lane and a stray session of its own.
+const (
+	maxWaiting = 4 << 20
+	replyCost  = 1 << 10
+	maxTokens  = 4 * maxContainer // quick acks; more are not sent
+)
 
 // errAnswered ends a plain HTTP request.
 var errAnswered = errors.New("request answered")
@@ -29,13 +34,14 @@ type outgoing struct {
 	done  chan struct{} // closed when the reader has ended
 	timer *time.Timer   // of late acknowledgments; of a plain HTTP request: of its end
 
-	mu     sync.Mutex
-	lanes  []lane        // guarded by mu
-	tokens []uint32      // guarded by mu: quick acks
-	plain  [][]byte      // guarded by mu: unencrypted messages
-	late   []*session    // guarded by mu: whose acknowledgments wait for the timer
-	code   int32         // guarded by mu: transport error to end with
-	delay  time.Duration // guarded by mu: how long a plain HTTP answer waits for more
+	mu      sync.Mutex
+	lanes   []lane        // guarded by mu
+	tokens  []uint32      // guarded by mu: quick acks
+	plain   [][]byte      // guarded by mu: unencrypted messages
+	waiting int           // guarded by mu: what they take, at most maxWaiting
+	late    []*session    // guarded by mu: whose acknowledgments wait for the timer
+	code    int32         // guarded by mu: transport error to end with
+	delay   time.Duration // guarded by mu: how long a plain HTTP answer waits for more
 }
 
 func (o *outgoing) init() {
@@ -54,17 +60,25 @@ func (o *outgoing) rouse() {
 // post has the writer send what s keeps, and reply if there is one.
 func (c *conn) post(s *session, reply *message) {
 	c.mu.Lock()
-	l := c.lane(s)
-	full := false
-	if reply != nil {
-		l.replies = append(l.replies, reply)
-		full = len(l.replies) > maxReplies
+	full := reply != nil && c.full(len(reply.body))
+	if !full {
+		l := c.lane(s)
+		if reply != nil {
+			l.replies = append(l.replies, reply)
+		}
 	}
 	c.mu.Unlock()
 	if full {
 		c.close()
 	}
 	c.rouse()
+}
+
+// full tells whether a reply of size bytes is one too many, or else counts it.
+// It runs under mu.
+func (o *outgoing) full(size int) bool {
+	o.waiting += size + replyCost
+	return o.waiting > maxWaiting
 }
 
 // lane returns the lane of s. It runs under mu.
@@ -81,8 +95,10 @@ func (o *outgoing) lane(s *session) *lane {
 // postPlain has the writer send an unencrypted message.
 func (c *conn) postPlain(b []byte) {
 	c.mu.Lock()
-	c.plain = append(c.plain, b)
-	full := len(c.plain) > maxReplies
+	full := c.full(len(b))
+	if !full {
+		c.plain = append(c.plain, b)
+	}
 	c.mu.Unlock()
 	if full {
 		c.close()
@@ -93,7 +109,7 @@ func (c *conn) postPlain(b []byte) {
 // quickAck has the writer send a quick ack.
 func (c *conn) quickAck(token uint32) {
 	c.mu.Lock()
-	if len(c.tokens) < maxReplies {
+	if len(c.tokens) < maxTokens {
 		c.tokens = append(c.tokens, token)
 	}
 	c.mu.Unlock()
@@ -195,7 +211,7 @@ func (o *outgoing) take() (w work, some bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w = work{o.lanes, o.tokens, o.plain}
-	o.lanes, o.tokens, o.plain = nil, nil, nil
+	o.lanes, o.tokens, o.plain, o.waiting = nil, nil, nil, 0
 	return w, len(w.lanes)+len(w.tokens)+len(w.plain) > 0
 }
 
