@@ -93,7 +93,7 @@ func newLogger(w io.Writer, debug bool) *slog.Logger {
 	if debug {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(newLogLimit(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
 }
 
 // open builds every part, lowest first.

@@ -13,6 +13,7 @@ import (
 	"github.com/gotd/td/bin"
 
 	"parley/internal/rpc"
+	"parley/internal/tg"
 	"parley/internal/transport"
 )
 
@@ -30,8 +31,9 @@ var errNotBound = rpc.Err(401, "AUTH_KEY_PERM_EMPTY")
 
 // request is a query that is being answered.
 type request struct {
-	id      int64
-	size    int                // of the query, inflated
+	incoming // without wrappers, in memory of its own
+
+	after   []int64            // immutable: messages to be answered first
 	done    chan struct{}      // closed when answered
 	cancel  context.CancelFunc // immutable
 	dropped bool               // guarded by the session's mutex: the client wants no answer
@@ -53,28 +55,29 @@ func (s *session) query(m incoming) {
 	perm := s.key.principal()
 	if !cmp.Or(perm, s.key).limiter.Allow() {
 		s.srv.stats.limited.Add(1)
-		s.answer(m.id, nil, rpc.FloodWait(time.Second))
+		s.answer(m, nil, rpc.FloodWait(time.Second))
 		return
 	}
 	w, err := unwrap(m.body)
+	m.body = w.query
 	if w.layer != 0 {
 		err = errors.Join(s.declare(perm, w.layer), err)
 	}
 	if err != nil {
-		s.answer(m.id, nil, err)
+		s.answer(m, nil, err)
 		return
 	}
 	switch id := constructor(w.query); {
 	case id == idBindTempKey:
 		err = s.bind(m.id, w.query)
-		s.answer(m.id, words(idBoolTrue), err)
+		s.answer(m, words(idBoolTrue), err)
 		return
 	case perm == nil && id != idGetConfig && id != idGetNearestDC:
-		s.answer(m.id, nil, errNotBound)
+		s.answer(m, nil, errNotBound)
 		return
 	case id == idDropTempKeys:
 		err = s.dropTemps(perm, w.query)
-		s.answer(m.id, words(idBoolTrue), err)
+		s.answer(m, words(idBoolTrue), err)
 		return
 	}
 	s.begin(m, w, perm)
@@ -119,7 +122,7 @@ func (s *Server) storeLayer(k *authKey) {
 func (s *session) begin(m incoming, w call, perm *authKey) {
 	rs := s.identity(perm)
 	if rs.Layer() == 0 {
-		s.answer(m.id, nil, errNoLayer)
+		s.answer(m, nil, errNoLayer)
 		return
 	}
 	if !w.quiet {
@@ -129,15 +132,15 @@ func (s *session) begin(m incoming, w call, perm *authKey) {
 		rs.SetDevice(w.device)
 	}
 	ctx, cancel := context.WithTimeout(s.srv.ctx, s.srv.limits.Request)
-	w.query = slices.Clone(w.query) // apart from the frame it came in, which may be large
-	r := &request{id: m.id, size: len(w.query), done: make(chan struct{}), cancel: cancel}
+	m.body = slices.Clone(m.body) // the frame it came in may be large
+	r := &request{incoming: m, after: w.after, done: make(chan struct{}), cancel: cancel}
 	slots, err := s.enter(r)
 	if err != nil {
 		cancel()
-		s.answer(m.id, nil, err)
+		s.answer(m, nil, err)
 		return
 	}
-	s.srv.work.Go(func() { s.run(ctx, r, w, rs, slots) })
+	s.srv.work.Go(func() { s.run(ctx, r, rs, slots) })
 }
 
 // enter notes that r is being answered.
@@ -147,7 +150,7 @@ func (s *session) enter(r *request) (chan struct{}, error) {
 	switch {
 	case s.dead:
 		return nil, rpc.ErrInternal // nobody will hear it
-	case len(s.pending) >= s.srv.limits.Pending, s.pendingBytes+r.size > s.srv.limits.PendingBytes && len(s.pending) > 0:
+	case len(s.pending) >= s.srv.limits.Pending, s.pendingBytes+len(r.body) > s.srv.limits.PendingBytes && len(s.pending) > 0:
 		s.srv.stats.limited.Add(1)
 		return nil, rpc.FloodWait(time.Second)
 	}
@@ -156,26 +159,26 @@ func (s *session) enter(r *request) (chan struct{}, error) {
 		s.slots = make(chan struct{}, s.srv.limits.Running)
 	}
 	s.pending[r.id] = r
-	s.pendingBytes += r.size
+	s.pendingBytes += len(r.body)
 	s.in.mark(r.id, running)
 	return s.slots, nil
 }
 
 // run answers a request. Those that wait for others do so without a slot.
-func (s *session) run(ctx context.Context, r *request, w call, rs *rpc.Session, slots chan struct{}) {
+func (s *session) run(ctx context.Context, r *request, rs *rpc.Session, slots chan struct{}) {
 	defer r.cancel()
 	var result []byte
-	err := s.waitFor(ctx, r, w.after)
+	err := s.waitFor(ctx, r)
 	if err == nil {
 		select {
 		case slots <- struct{}{}:
-			result, err = s.handle(ctx, rs, w.query)
+			result, err = s.handle(ctx, rs, r.body)
 			<-slots
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
 	}
-	s.conclude(r, s.answerBody(r.id, result, err), err != nil)
+	s.conclude(r, s.answerBody(r.incoming, result, err), err != nil)
 }
 
 // handle has the handler answer.
@@ -190,13 +193,13 @@ func (s *session) handle(ctx context.Context, rs *rpc.Session, query []byte) (re
 }
 
 // waitFor waits until the messages named by r are answered, all without error.
-func (s *session) waitFor(ctx context.Context, r *request, after []int64) error {
-	if len(after) == 0 {
+func (s *session) waitFor(ctx context.Context, r *request) error {
+	if len(r.after) == 0 {
 		return nil
 	}
 	timeout := time.NewTimer(s.srv.limits.Wait)
 	defer timeout.Stop()
-	for _, id := range after {
+	for _, id := range r.after {
 		before, known := s.outcome(id)
 		if !known || id >= r.id {
 			return errWaitFailed
@@ -232,11 +235,11 @@ func (s *session) hasFailed(id int64) bool {
 	return m != nil && m.state == failed
 }
 
-// answer answers the message id at once.
-func (s *session) answer(id int64, result []byte, err error) {
-	body := s.answerBody(id, result, err)
+// answer answers a query at once.
+func (s *session) answer(m incoming, result []byte, err error) {
+	body := s.answerBody(m, result, err)
 	s.mu.Lock()
-	full, to := s.queueAnswer(id, body, err != nil)
+	full, to := s.queueAnswer(m.id, body, err != nil)
 	s.mu.Unlock()
 	s.sent(full, to)
 }
@@ -248,7 +251,7 @@ func (s *session) conclude(r *request, body []byte, hasFailed bool) {
 	var forgotten []*rpc.Session
 	s.mu.Lock()
 	delete(s.pending, r.id)
-	s.pendingBytes -= r.size
+	s.pendingBytes -= len(r.body)
 	if r.dropped {
 		s.in.mark(r.id, answered)
 		to = s.newest()
@@ -282,11 +285,11 @@ func (s *session) queueAnswer(id int64, body []byte, hasFailed bool) (full bool,
 	return s.queue(&message{body: body, answers: id, content: true})
 }
 
-// answerBody returns the rpc_result with a result or an error.
-func (s *session) answerBody(id int64, result []byte, err error) []byte {
+// answerBody returns the rpc_result with the result of a query, or an error.
+func (s *session) answerBody(m incoming, result []byte, err error) []byte {
 	if err == nil {
 		if result = deflate(result); len(result) <= maxMessage {
-			return resultBody(id, result)
+			return resultBody(m.id, result)
 		}
 		err = fmt.Errorf("send result of %d bytes: %w", len(result), transport.ErrTooLarge)
 	}
@@ -294,11 +297,9 @@ func (s *session) answerBody(id int64, result []byte, err error) []byte {
 	visible, meant := rpc.Visible(err)
 	if !meant {
 		s.srv.stats.internal.Add(1)
-		if !errors.Is(err, context.Canceled) {
-			s.srv.cfg.Log.Error("request failed", "key", s.key.id, "err", err)
-		}
+		rpc.LogFailed(s.srv.cfg.Log, s.identity(s.key.principal()), tg.MethodName(constructor(m.body)), err)
 	}
-	return resultBody(id, rpcError(visible))
+	return resultBody(m.id, rpcError(visible))
 }
 
 // rpcError returns rpc_error#2144ca19 error_code:int error_message:string.

@@ -3,10 +3,15 @@ package mtproto
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 
 	"parley/internal/rpc"
+	"parley/internal/tg"
 )
 
 func TestQuery(t *testing.T) {
@@ -49,6 +54,35 @@ func TestErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestFailuresAreNamed reads the log after a method failed.
+func TestFailuresAreNamed(t *testing.T) {
+	var mu sync.Mutex
+	var log bytes.Buffer
+	f := start(t, handler{handle: func(context.Context, *rpc.Session, []byte) ([]byte, error) {
+		return nil, errors.New("disk full")
+	}}, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(writer(func(b []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return log.Write(b)
+		}), nil))
+	})
+	c := f.dial(t)
+	leave := new(tg.PhoneLeaveGroupCallRequest)
+	c.fails(c.call(withLayer(200, binary.LittleEndian.AppendUint32(nil, leave.TypeID()))))
+	mu.Lock()
+	defer mu.Unlock()
+	want := `msg="request failed" method=phone.leaveGroupCall layer=200 device=test key=`
+	if text := log.String(); strings.Count(text, want) != 1 || !strings.Contains(text, "disk full") {
+		t.Errorf("logged %q, want %s", text, want)
+	}
+}
+
+// writer is an io.Writer.
+type writer func(b []byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
 
 func TestHandlerPanics(t *testing.T) {
 	f := start(t, handler{handle: func(_ context.Context, _ *rpc.Session, q []byte) ([]byte, error) {

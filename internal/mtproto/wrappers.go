@@ -2,7 +2,6 @@ package mtproto
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/gotd/td/bin"
 
@@ -35,9 +34,6 @@ const (
 
 // maxJSONDepth bounds the nesting of the JSON a client describes itself with.
 const maxJSONDepth = 16
-
-// maxDevice is how many bytes of a device's name are kept.
-const maxDevice = 128
 
 // Errors of wrapped queries.
 var (
@@ -196,7 +192,6 @@ func readClient(b *bin.Buffer) (device string, err error) {
 	if device, err = b.String(); err != nil {
 		return "", err
 	}
-	device = strings.ToValidUTF8(device[:min(len(device), maxDevice)], "")
 	if err = skipStrings(b, 5); err != nil {
 		return "", err
 	}

@@ -3,8 +3,10 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -44,4 +46,13 @@ var (
 // X in whole seconds, at least 1.
 func FloodWait(d time.Duration) *Error {
 	return Err(420, fmt.Sprintf("FLOOD_WAIT_%d", max(1, int((d+time.Second-1)/time.Second))))
+}
+
+// LogFailed logs the failure of a method that s called, unless err is nil,
+// meant for clients, or says that nobody waits any more.
+func LogFailed(log *slog.Logger, s *Session, method string, err error) {
+	if _, meant := Visible(err); err == nil || meant || errors.Is(err, context.Canceled) {
+		return
+	}
+	log.Error("request failed", "method", method, "layer", s.Layer(), "device", s.Device(), "key", s.Key, "err", err)
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 )
 
@@ -50,8 +51,14 @@ func (s *Session) Device() string {
 	return ""
 }
 
-// SetDevice notes what the client calls itself.
-func (s *Session) SetDevice(device string) { s.device.Store(&device) }
+// maxDevice is how many bytes of a device's name are kept.
+const maxDevice = 128
+
+// SetDevice notes what the client calls itself, the beginning of it.
+func (s *Session) SetDevice(device string) {
+	device = strings.Clone(strings.ToValidUTF8(device[:min(len(device), maxDevice)], ""))
+	s.device.Store(&device)
+}
 
 // WantsUpdates tells whether the client asked anything outside
 // invokeWithoutUpdates: only then are updates pushed to it.

@@ -123,6 +123,15 @@ func Names(methods bool) []string {
 	return all
 }
 
+// MethodName returns the name of the method with an id of any layer, "" if
+// there is none.
+func MethodName(id uint32) string {
+	if v, ok := find(id); ok && constructors[v.index].method {
+		return constructors[v.index].name
+	}
+	return ""
+}
+
 // New returns the zero object of a method or another constructor; nil if
 // there is none of that name.
 func New(name string) Object {

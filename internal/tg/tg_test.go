@@ -34,6 +34,17 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+func TestMethodName(t *testing.T) {
+	for id, want := range map[uint32]string{
+		0x8fb53057: "phone.joinGroupCall", 0xb132ff7b: "phone.joinGroupCall", // of an older layer
+		new(InputGroupCall).TypeID(): "", 1: "",
+	} {
+		if got := MethodName(id); got != want {
+			t.Errorf("MethodName(%#x) = %q, want %q", id, got, want)
+		}
+	}
+}
+
 func TestUnknownMethod(t *testing.T) {
 	if _, err := DecodeMethod([]byte{1, 2, 3, 4}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("err = %v, want ErrUnknown", err)
