@@ -141,7 +141,7 @@ func TestJSON(t *testing.T) {
 }
 
 // listen opens a WebSocket of the same sign-in, which is another session of
-// it; next waits for an update there.
+// it; next waits for an update there, without having asked for anything.
 func (c *jsonClient) listen(t *testing.T) (next func(constructor string, is func(object) bool)) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 2*harness.Patience)
@@ -154,9 +154,6 @@ func (c *jsonClient) listen(t *testing.T) (next func(constructor string, is func
 	}
 	t.Cleanup(func() { _ = conn.CloseNow() })
 	conn.SetReadLimit(1 << 20)
-	if err := conn.Write(ctx, websocket.MessageText, []byte(`{"id": 1, "method": "updates.getState"}`)); err != nil {
-		t.Fatal("ask for the state:", err)
-	}
 	return func(constructor string, is func(object) bool) {
 		t.Helper()
 		var seen []string

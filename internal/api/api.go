@@ -158,5 +158,13 @@ func (a *API) enter(ctx context.Context, s *rpc.Session, g gate) (rpc.Caller, er
 	return c, nil
 }
 
+// Listen has a session told of updates from now on, if somebody is signed in
+// with its key; else from its first method after a sign-in.
+func (a *API) Listen(ctx context.Context, s *rpc.Session) error {
+	s.WantUpdates()
+	_, err := a.enter(ctx, s, open)
+	return err
+}
+
 // Forget tells that a session is gone.
 func (a *API) Forget(s *rpc.Session) { a.Updates.Detach(s) }

@@ -27,8 +27,9 @@ import (
 
 // What a request may be: as much as the API needs, and no more.
 const (
-	maxBody  = 1 << 20
-	bodyTime = 30 * time.Second // for its arrival
+	maxBody     = 1 << 20
+	maxDecoding = 8                // at a time: decoded, a body may take 50 times its size
+	bodyTime    = 30 * time.Second // for its arrival
 )
 
 // What a caller did wrong before any method saw it.
@@ -44,6 +45,8 @@ var errClosed = rpc.Err(503, "SERVER_CLOSING")
 // Methods answers requests; it is the API behind its gate.
 type Methods interface {
 	Call(ctx context.Context, s *rpc.Session, req tg.Object) (tg.Object, error)
+	// Listen has s told of updates from now on.
+	Listen(ctx context.Context, s *rpc.Session) error
 	Forget(s *rpc.Session)
 }
 
@@ -52,6 +55,8 @@ type Gateway struct {
 	methods Methods      // immutable
 	secret  []byte       // immutable; signs tokens
 	log     *slog.Logger // immutable
+
+	decoding chan struct{} // holds one for each request that is being decoded
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -63,7 +68,7 @@ type Gateway struct {
 
 // New returns a gateway whose tokens are signed with secret.
 func New(methods Methods, secret []byte, log *slog.Logger) *Gateway {
-	g := &Gateway{methods: methods, secret: secret, log: log}
+	g := &Gateway{methods: methods, secret: secret, log: log, decoding: make(chan struct{}, maxDecoding)}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	return g
 }
@@ -162,9 +167,21 @@ func (e jsonError) Unwrap() error { return errJSON }
 func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, params []byte) (res tg.Object, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("answer %s: panic: %v\n%s", method, p, debug.Stack())
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
+		rpc.LogFailed(g.log, s, method, err)
 	}()
+	req, err := g.decode(method, params)
+	if err != nil {
+		return nil, err
+	}
+	return g.methods.Call(ctx, s, req)
+}
+
+// decode returns a request, when few enough others are being decoded.
+func (g *Gateway) decode(method string, params []byte) (tg.Object, error) {
+	g.decoding <- struct{}{}
+	defer func() { <-g.decoding }()
 	req, err := tg.UnmarshalMethod(method, params)
 	switch {
 	case unknown(method, err):
@@ -172,7 +189,7 @@ func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, param
 	case err != nil:
 		return nil, jsonError{err}
 	}
-	return g.methods.Call(ctx, s, req)
+	return req, nil
 }
 
 // unknown tells whether err says that there is no such method, and not that
@@ -200,13 +217,9 @@ type rpcError struct {
 	Detail string `json:"detail,omitempty"` // what is wrong with the request's JSON
 }
 
-// visible turns err into what a client may see, and logs it if it was not
-// meant for one.
-func (g *Gateway) visible(err error) rpcError {
-	e, meant := rpc.Visible(err)
-	if !meant && !errors.Is(err, context.Canceled) {
-		g.log.Error("request failed", "err", err)
-	}
+// visible turns err into what a client may see.
+func visible(err error) rpcError {
+	e, _ := rpc.Visible(err)
 	seen := rpcError{Code: e.Code, Name: e.Name}
 	if bad, ok := errors.AsType[jsonError](err); ok {
 		seen.Detail = bad.Error()
@@ -215,7 +228,7 @@ func (g *Gateway) visible(err error) rpcError {
 }
 
 func (g *Gateway) fail(w http.ResponseWriter, err error) {
-	e := g.visible(err)
+	e := visible(err)
 	status := e.Code
 	if status < 400 || status > 599 {
 		status = http.StatusBadRequest

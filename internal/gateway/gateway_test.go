@@ -29,12 +29,22 @@ const patience = 20 * time.Second
 type methods struct {
 	call func(ctx context.Context, s *rpc.Session, req tg.Object) (tg.Object, error)
 
+	listen func(s *rpc.Session) error // nil: always works
+
 	mu     sync.Mutex
 	forgot int // guarded by mu
 }
 
 func (m *methods) Call(ctx context.Context, s *rpc.Session, req tg.Object) (tg.Object, error) {
 	return m.call(ctx, s, req)
+}
+
+func (m *methods) Listen(_ context.Context, s *rpc.Session) error {
+	s.WantUpdates()
+	if m.listen == nil {
+		return nil
+	}
+	return m.listen(s)
 }
 
 func (m *methods) Forget(*rpc.Session) {
@@ -176,7 +186,7 @@ func TestPost(t *testing.T) {
 		}
 	}
 	f.close()
-	if n := strings.Count(f.log.String(), "request failed"); n != 2 {
+	if n := strings.Count(f.log.String(), `msg="request failed" method=help.get`); n != 2 {
 		t.Errorf("%d failures logged, want 2: %s", n, f.log)
 	}
 	if status, _ := response(f.Gateway, "POST", "/api/updates.getState", f.token, "{}"); status != 503 {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,7 +18,8 @@ import (
 
 const (
 	wsQueue   = 256              // messages waiting for a slow client; more, and it is cut off
-	wsPending = 32               // requests of one client running at a time
+	wsPending = 32               // requests of one client whose answers are not written
+	wsID      = 256              // bytes of a request's id
 	wsHello   = 10 * time.Second // for the first message, for each write, for the answer to a ping
 	wsPing    = 30 * time.Second // how often a client has to show that it lives
 )
@@ -31,6 +33,15 @@ type wsRequest struct {
 	Params json.RawMessage `json:"params,omitempty"`
 }
 
+var errID = fmt.Errorf("an id of more than %d bytes", wsID)
+
+func parse(b []byte) (req wsRequest, err error) {
+	if err = json.Unmarshal(b, &req); err == nil && len(req.ID) > wsID {
+		err = errID
+	}
+	return req, err
+}
+
 // wsReply is what the server sends: an answer (id and result or error), or an
 // update.
 type wsReply struct {
@@ -38,6 +49,8 @@ type wsReply struct {
 	Error  *rpcError       `json:"error,omitempty"`
 	Result json.Marshaler  `json:"-"`
 	Update json.Marshaler  `json:"-"`
+
+	isAnswer bool // to a request, which is then over
 }
 
 // encode returns m as JSON. Result and update write themselves as json.Marshal
@@ -67,61 +80,96 @@ func (m wsReply) encode() ([]byte, error) {
 type socket struct {
 	g       *Gateway
 	conn    *websocket.Conn
+	session *rpc.Session // nil until the token is known
 	out     chan wsReply
-	running chan struct{} // holds one for each request that is being answered
+	running chan struct{} // holds one for each request whose answer is not written yet
 	stop    context.CancelFunc
 }
 
 // webSocket serves GET /api/ws. The token comes in the Authorization header or
-// in the first message, as browsers can't set headers here.
+// in the first message, as browsers can't set headers here. From then on
+// updates are heard.
 func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 	if !g.begin() {
 		g.fail(w, errClosed)
 		return
 	}
 	defer g.work.Done()
-	conn, err := websocket.Accept(w, r, nil)
-	if err != nil {
-		return // Accept has answered
-	}
-	conn.SetReadLimit(maxBody)
 	ctx, stop := context.WithCancel(g.ctx)
 	defer stop()
-	defer func() { _ = conn.CloseNow() }()
-	var first wsRequest
-	key, ok := tokenID(g.secret, bearer(r))
-	if !ok {
-		if first, key, ok = g.hello(ctx, conn); !ok {
-			why := `send {"token": ...} first`
-			if first.Token != "" {
-				why = "unknown token"
-			}
-			_ = conn.Close(websocket.StatusPolicyViolation, why)
+	c := &socket{g: g, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
+	defer c.forget()
+	key, known := tokenID(g.secret, bearer(r))
+	if known { // before the client hears that the WebSocket is open
+		if err := c.listen(ctx, key, r.UserAgent()); err != nil {
+			g.fail(w, err)
 			return
 		}
 	}
-	c := &socket{g: g, conn: conn, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
-	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
-	s.SetLayer(tg.Layer)
-	s.SetDevice(r.UserAgent())
-	s.WantUpdates()
-	c.serve(ctx, s, first)
+	var err error
+	if c.conn, err = websocket.Accept(w, r, nil); err != nil {
+		return // Accept has answered
+	}
+	defer func() { _ = c.conn.CloseNow() }()
+	c.conn.SetReadLimit(maxBody)
+	var first wsRequest
+	if !known {
+		if first, err = c.hello(ctx, r.UserAgent()); err != nil {
+			_ = c.conn.Close(websocket.StatusPolicyViolation, err.Error())
+			return
+		}
+	}
+	c.serve(ctx, first)
 }
 
-// hello reads the first message, which has to carry the token.
-func (g *Gateway) hello(ctx context.Context, conn *websocket.Conn) (req wsRequest, key int64, ok bool) {
+// listen begins the session of key, which is told of updates from now on.
+func (c *socket) listen(ctx context.Context, key int64, device string) error {
+	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
+	s.SetLayer(tg.Layer)
+	s.SetDevice(device)
+	c.session = s
+	err := c.g.methods.Listen(ctx, s)
+	rpc.LogFailed(c.g.log, s, "api/ws", err)
+	return err
+}
+
+func (c *socket) forget() {
+	if c.session != nil {
+		c.g.methods.Forget(c.session)
+	}
+}
+
+// What a client is told that does not say who it is.
+var (
+	errNoToken  = errors.New(`send {"token": ...} first`)
+	errNotOurs  = errors.New("unknown token")
+	errNoListen = errors.New("try again later")
+)
+
+// hello reads the first message, which has to carry the token. The error is
+// for the client.
+func (c *socket) hello(ctx context.Context, device string) (req wsRequest, err error) {
 	ctx, stop := context.WithTimeout(ctx, wsHello)
 	defer stop()
-	_, b, err := conn.Read(ctx)
-	if err != nil || json.Unmarshal(b, &req) != nil {
-		return req, 0, false
+	_, b, err := c.conn.Read(ctx)
+	if err == nil {
+		req, err = parse(b)
 	}
-	key, ok = tokenID(g.secret, req.Token)
-	return req, key, ok
+	if err != nil || req.Token == "" {
+		return req, errNoToken
+	}
+	key, ok := tokenID(c.g.secret, req.Token)
+	if !ok {
+		return req, errNotOurs
+	}
+	if c.listen(ctx, key, device) != nil {
+		return req, errNoListen
+	}
+	return req, nil
 }
 
 // serve reads requests until the client goes; answers may overtake each other.
-func (c *socket) serve(ctx context.Context, s *rpc.Session, first wsRequest) {
+func (c *socket) serve(ctx context.Context, first wsRequest) {
 	var wg sync.WaitGroup
 	wg.Go(func() { c.writeLoop(ctx) })
 	wg.Go(func() { c.pingLoop(ctx) })
@@ -130,7 +178,7 @@ func (c *socket) serve(ctx context.Context, s *rpc.Session, first wsRequest) {
 		c.hangUp()
 	})
 	if first.Method != "" {
-		c.start(ctx, &wg, s, first)
+		c.start(ctx, &wg, first)
 	}
 	for {
 		// Not ctx: the library cuts the connection when the context of a read
@@ -139,25 +187,25 @@ func (c *socket) serve(ctx context.Context, s *rpc.Session, first wsRequest) {
 		if err != nil {
 			break
 		}
-		var req wsRequest
-		if err := json.Unmarshal(b, &req); err != nil {
+		req, err := parse(b)
+		if err != nil {
 			c.send(wsReply{Error: &rpcError{Code: errJSON.Code, Name: errJSON.Name, Detail: err.Error()}})
 			continue
 		}
-		c.start(ctx, &wg, s, req)
+		c.start(ctx, &wg, req)
 	}
 	c.stop()
 	wg.Wait()
-	c.g.methods.Forget(s)
 }
 
-// start answers a request in its own time, when one of those running is done.
-func (c *socket) start(ctx context.Context, wg *sync.WaitGroup, s *rpc.Session, req wsRequest) {
-	c.running <- struct{}{}
-	wg.Go(func() {
-		defer func() { <-c.running }()
-		c.answer(ctx, s, req)
-	})
+// start answers a request in its own time, when the answer to one of those
+// before it is written.
+func (c *socket) start(ctx context.Context, wg *sync.WaitGroup, req wsRequest) {
+	select {
+	case c.running <- struct{}{}:
+		wg.Go(func() { c.answer(ctx, req) })
+	case <-ctx.Done():
+	}
 }
 
 // pingLoop cuts off a client that has vanished.
@@ -180,14 +228,15 @@ func (c *socket) pingLoop(ctx context.Context) {
 	}
 }
 
-func (c *socket) answer(ctx context.Context, s *rpc.Session, req wsRequest) {
-	res, err := c.g.call(ctx, s, req.Method, req.Params)
+func (c *socket) answer(ctx context.Context, req wsRequest) {
+	m := wsReply{ID: req.ID, isAnswer: true}
+	res, err := c.g.call(ctx, c.session, req.Method, req.Params)
 	if err != nil {
-		e := c.g.visible(err)
-		c.send(wsReply{ID: req.ID, Error: &e})
-		return
+		m.Error = new(visible(err))
+	} else {
+		m.Result = res
 	}
-	c.send(wsReply{ID: req.ID, Result: res})
+	c.send(m)
 }
 
 // send queues a message; a client that does not read is cut off.
@@ -214,6 +263,9 @@ func (c *socket) writeLoop(ctx context.Context) {
 			}
 			if c.write(context.WithoutCancel(ctx), b) != nil {
 				return
+			}
+			if m.isAnswer {
+				<-c.running
 			}
 		}
 	}

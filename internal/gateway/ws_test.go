@@ -52,6 +52,7 @@ func TestWebSocket(t *testing.T) {
 			{`{"id":4}`, `{"id":4,"error":{"code":400,"name":"METHOD_INVALID"}}`},
 			{`{"id":5,"method":"updates.getState","params":[]}`, `DATA_JSON_INVALID`},
 			{`7`, `DATA_JSON_INVALID`},
+			{`{"id":"` + strings.Repeat("x", wsID) + `","method":"updates.getState"}`, `DATA_JSON_INVALID`},
 		} {
 			if err := f.send(c, tt[0]); err != nil {
 				t.Fatal(err)
@@ -77,6 +78,46 @@ func TestWebSocket(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// TestUpdatesFromTheOpening hears an update before it asks for anything.
+func TestUpdatesFromTheOpening(t *testing.T) {
+	f := serve(t, named)
+	f.methods.listen = func(s *rpc.Session) error {
+		if !s.WantsUpdates() || s.Layer() != tg.Layer {
+			t.Error("a WebSocket's session wants no updates of the newest layer")
+		}
+		s.Push(update("early"))
+		return nil
+	}
+	for _, token := range []string{f.token, ""} {
+		c := f.dial(token)
+		if token == "" {
+			_ = f.send(c, `{"token":"`+f.token+`"}`)
+		}
+		if got, _ := f.read(c); got != `{"update":"early"}` {
+			t.Errorf("the first message is %s", got)
+		}
+		_ = c.CloseNow()
+	}
+}
+
+// TestOpeningFails opens WebSockets while nobody can tell who they belong to.
+func TestOpeningFails(t *testing.T) {
+	f := serve(t, named)
+	f.methods.listen = func(*rpc.Session) error { return errors.New("disk full") }
+	if status, text := f.do("GET", "/api/ws", "Bearer "+f.token, nil); status != 500 || !strings.Contains(text, "INTERNAL") {
+		t.Errorf("token in the header: %d %s", status, text)
+	}
+	c := f.dial("")
+	_ = f.send(c, `{"token":"`+f.token+`"}`)
+	if text, code := f.read(c); code != websocket.StatusPolicyViolation {
+		t.Errorf("token in the first message: %q, closed with %d", text, code)
+	}
+	f.close()
+	if n := strings.Count(f.log.String(), `msg="request failed" method=api/ws`); n != 2 || f.methods.forgot != 2 {
+		t.Errorf("%d failures logged, %d sessions forgotten: %s", n, f.methods.forgot, f.log)
+	}
 }
 
 // TestEncode compares answers and updates to what json.Marshal makes of them.

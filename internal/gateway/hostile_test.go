@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"parley/internal/rpc"
+	"parley/internal/tg"
+)
+
+// pipes is a listener of pipes.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestUnreadAnswers asks much over a WebSocket and reads nothing: requests
+// wait for the answers before them, and then the client is cut off.
+func TestUnreadAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		m := &methods{}
+		m.call = func(ctx context.Context, s *rpc.Session, req tg.Object) (tg.Object, error) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			asked++
+			return named(ctx, s, req)
+		}
+		g := New(m, []byte("secret"), slog.New(slog.DiscardHandler))
+		mux := http.NewServeMux()
+		g.Register(mux)
+		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		web := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+		go func() { _ = web.Serve(l) }()
+		client, server := net.Pipe()
+		l.conns <- server
+
+		token, _ := newToken(g.secret)
+		_, _ = fmt.Fprintf(client, "GET /api/ws HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\n"+
+			"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token)
+		answer, err := http.ReadResponse(bufio.NewReaderSize(client, 1), nil)
+		if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(answer, err)
+		}
+		_ = answer.Body.Close()
+		go func() { // until nobody reads any more
+			const ask = `{"method":"updates.getState"}`
+			frame := append([]byte{0x81, 0x80 | byte(len(ask)), 0, 0, 0, 0}, ask...) // text, masked with zeros
+			for range 10 * wsQueue {
+				if _, err := client.Write(frame); err != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		m.mu.Lock()
+		if asked != wsPending {
+			t.Errorf("%d requests answered for a client that does not read, want %d", asked, wsPending)
+		}
+		m.mu.Unlock()
+		time.Sleep(wsHello + wsPing)
+		m.mu.Lock()
+		if m.forgot != 1 {
+			t.Error("the client is not cut off")
+		}
+		m.mu.Unlock()
+		g.Close()
+		_ = web.Close()
+		_ = client.Close()
+	})
+}
+
+// TestFewAreDecoded asks while as many as may be are being decoded.
+func TestFewAreDecoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(&methods{call: named}, []byte("secret"), slog.New(slog.DiscardHandler))
+		token, _ := newToken(g.secret)
+		for range maxDecoding {
+			g.decoding <- struct{}{}
+		}
+		status := 0
+		go func() { status, _ = response(g, http.MethodPost, "/api/updates.getState", token, "{}") }()
+		synctest.Wait()
+		if status != 0 {
+			t.Errorf("answered %d, while %d others are decoded", status, maxDecoding)
+		}
+		<-g.decoding
+		synctest.Wait()
+		if status != http.StatusOK {
+			t.Errorf("answered %d", status)
+		}
+		g.Close()
+	})
+}
