@@ -73,7 +73,7 @@ func (sh *shard) gather(n int) int {
 	left := min(sh.wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
 	if left > 0 {
 		sh.rest()
-		time.Sleep(left)
+		udp.Nap(left)
 		sh.wind()
 	}
 	for last := udp.MaxBatch; last == udp.MaxBatch && n < len(sh.slots); n += last {

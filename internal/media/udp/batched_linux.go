@@ -5,6 +5,7 @@ package udp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -59,36 +60,30 @@ func newBatch(n, control int) batch {
 	return b
 }
 
-func newBatched(b base) (Trunk, error) {
-	raw, err := b.conn.SyscallConn()
+func newBatched(b *net.UDPConn) (Trunk, error) {
+	d, err := newDescriptor(b)
 	if err != nil {
-		return nil, fmt.Errorf("take media socket: %w", err)
+		return nil, err
 	}
-	var six, gso bool
-	err = raw.Control(func(fd uintptr) {
-		domain, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
-		six = err == nil && domain == unix.AF_INET6
-		_, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
-		gso = err == nil
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
-	})
-	if err != nil {
-		return nil, fmt.Errorf("take media socket: %w", err)
-	}
-	s := &batched{batchSender: newBatchSender(b, raw, six, gso), in: newBatch(MaxBatch, arrivalSize)}
-	s.readFD, s.pollFD = s.read, func(fd uintptr) { s.read(fd) }
+	domain, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	six := err == nil && domain == unix.AF_INET6
+	_, err = unix.GetsockoptInt(d.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+	gso := err == nil
+	_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
+	s := &batched{batchSender: newBatchSender(newBase(d), d, six, gso), in: newBatch(MaxBatch, arrivalSize)}
+	s.readFD, s.pollFD = s.read, func(uintptr) { s.read(0) }
 	return s, nil
 }
 
 // Branch implements Trunk.
 func (s *batched) Branch() *Branch {
-	return newBranch(s.base, newBatchSender(s.base, s.raw, s.six, s.gso))
+	return newBranch(s.base, newBatchSender(s.base, s.on, s.six, s.gso))
 }
 
 // Read implements Socket.
 func (s *batched) Read(ds []*Datagram) (int, error) {
 	s.prepare(ds)
-	err := s.raw.Read(s.readFD)
+	err := s.on.raw.Read(s.readFD)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return 0, ErrWoken
@@ -103,7 +98,7 @@ func (s *batched) Read(ds []*Datagram) (int, error) {
 // Poll implements Socket.
 func (s *batched) Poll(ds []*Datagram) int {
 	s.prepare(ds)
-	if err := s.raw.Control(s.pollFD); err != nil || s.errno != 0 {
+	if err := s.on.raw.Control(s.pollFD); err != nil || s.errno != 0 {
 		return 0 // the next Read tells
 	}
 	return s.take(ds)
@@ -135,9 +130,9 @@ func (s *batched) take(ds []*Datagram) int {
 	return s.got
 }
 
-func (s *batched) read(fd uintptr) bool {
+func (s *batched) read(uintptr) bool {
 	for {
-		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&s.in.messages[0])),
+		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.on.fd), uintptr(unsafe.Pointer(&s.in.messages[0])),
 			uintptr(s.want), unix.MSG_DONTWAIT, 0, 0)
 		if errno == unix.EINTR || errno == unix.ECONNREFUSED {
 			continue

@@ -2,7 +2,14 @@
 
 package udp
 
-import "errors"
+import (
+	"errors"
+	"net"
+	"time"
+)
 
 // newBatched tells that there is no batched Trunk on this system.
-func newBatched(base) (Trunk, error) { return nil, errors.ErrUnsupported }
+func newBatched(*net.UDPConn) (Trunk, error) { return nil, errors.ErrUnsupported }
+
+// Nap waits for d.
+func Nap(d time.Duration) { time.Sleep(d) }

@@ -3,12 +3,16 @@ package udp
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 )
 
 // portable is a Trunk that makes one system call per datagram.
-type portable struct{ *portableSender }
+type portable struct {
+	*portableSender
+	conn *net.UDPConn
+}
 
 // portableSender is its sending half.
 type portableSender struct {
@@ -24,7 +28,7 @@ type queued struct {
 	addr     netip.AddrPort
 }
 
-func newPortable(b base) *portable { return &portable{newPortableSender(b)} }
+func newPortable(c *net.UDPConn) *portable { return &portable{newPortableSender(newBase(c)), c} }
 
 func newPortableSender(b base) *portableSender {
 	return &portableSender{base: b, arena: make([]byte, arenaSize), queued: make([]queued, 0, maxQueued)}

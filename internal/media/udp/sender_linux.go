@@ -20,7 +20,7 @@ const (
 // batchSender is a Sender over sendmmsg. Several may share a descriptor.
 type batchSender struct {
 	base
-	raw  syscall.RawConn
+	on   *descriptor
 	six  bool // an IPv6 socket: IPv4 addresses go mapped
 	gso  bool // the kernel splits runs
 	out  batch
@@ -31,7 +31,7 @@ type batchSender struct {
 	sent  Sent
 
 	// Arguments and results of the callback, which is made once.
-	sendFD func(fd uintptr)
+	sendFD func(uintptr)
 	from   int // first message to send
 	done   int
 	errno  syscall.Errno
@@ -44,9 +44,9 @@ type run struct {
 	closed                    bool
 }
 
-func newBatchSender(b base, raw syscall.RawConn, six, gso bool) *batchSender {
+func newBatchSender(b base, d *descriptor, six, gso bool) *batchSender {
 	s := &batchSender{
-		base: b, raw: raw, six: six, gso: gso, out: newBatch(maxQueued, controlSize),
+		base: b, on: d, six: six, gso: gso, out: newBatch(maxQueued, controlSize),
 		runs: make([]run, 0, maxQueued), arena: make([]byte, arenaSize),
 	}
 	for i := range s.out.messages {
@@ -123,7 +123,7 @@ func (s *batchSender) Flush() {
 // flushOnce sends from s.from on, and steps over what cannot be sent.
 func (s *batchSender) flushOnce() {
 	s.done, s.errno = 0, 0
-	if err := s.raw.Control(s.sendFD); err != nil && s.errno == 0 {
+	if err := s.on.raw.Control(s.sendFD); err != nil && s.errno == 0 {
 		s.errno = unix.EBADF // closed
 	}
 	s.sent.Calls++
@@ -150,9 +150,9 @@ func (s *batchSender) flushOnce() {
 // send is the callback around sendmmsg. A full buffer is waited for briefly:
 // then packets are shed, since nobody wants them late. The call never blocks
 // and is short: told of it, the scheduler would take the processor away.
-func (s *batchSender) send(fd uintptr) {
+func (s *batchSender) send(uintptr) {
 	for try := 0; ; try++ {
-		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&s.out.messages[s.from])),
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.on.fd), uintptr(unsafe.Pointer(&s.out.messages[s.from])),
 			uintptr(min(len(s.runs)-s.from, maxCall)), unix.MSG_DONTWAIT, 0, 0)
 		switch {
 		case errno == 0:
@@ -160,7 +160,7 @@ func (s *batchSender) send(fd uintptr) {
 			return
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN && try < 2:
-			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+			fds := []unix.PollFd{{Fd: int32(s.on.fd), Events: unix.POLLOUT}}
 			_, _ = unix.Poll(fds, sendWait)
 		default:
 			s.errno = errno

@@ -90,45 +90,55 @@ type Trunk interface {
 
 // Listen binds the fastest Trunk there is on this system to a host:port.
 func Listen(address string) (Trunk, error) {
-	b, err := listen(address)
+	c, err := listen(address)
 	if err != nil {
 		return nil, err
 	}
-	if s, err := newBatched(b); err == nil {
+	if s, err := newBatched(c); err == nil {
 		return s, nil
 	}
-	return newPortable(b), nil
+	return newPortable(c), nil
 }
 
 // ListenPortable binds the Trunk that works everywhere.
 func ListenPortable(address string) (Trunk, error) {
-	b, err := listen(address)
+	c, err := listen(address)
 	if err != nil {
 		return nil, err
 	}
-	return newPortable(b), nil
+	return newPortable(c), nil
 }
 
 // listen binds address: both families unless its host says otherwise.
-func listen(address string) (base, error) {
+func listen(address string) (*net.UDPConn, error) {
 	a, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
-		return base{}, fmt.Errorf("resolve media address %q: %w", address, err)
+		return nil, fmt.Errorf("resolve media address %q: %w", address, err)
 	}
 	c, err := net.ListenUDP("udp", a)
 	if err != nil {
-		return base{}, fmt.Errorf("listen for media: %w", err)
+		return nil, fmt.Errorf("listen for media: %w", err)
 	}
 	_ = c.SetReadBuffer(socketBuffer) // best effort: the system has its own bounds
 	_ = c.SetWriteBuffer(socketBuffer)
-	return base{c, make(chan struct{})}, nil
+	return c, nil
 }
 
 // base is what all kinds of socket share.
 type base struct {
-	conn   *net.UDPConn
+	conn   conn
 	closed chan struct{}
 }
+
+// conn is what base needs of a net.UDPConn.
+type conn interface {
+	SetReadDeadline(t time.Time) error
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	LocalAddr() net.Addr
+	Close() error
+}
+
+func newBase(c conn) base { return base{c, make(chan struct{})} }
 
 // longAgo is a deadline that has passed.
 func longAgo() time.Time { return time.Unix(1, 0) }

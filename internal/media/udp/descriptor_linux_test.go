@@ -1,0 +1,63 @@
+package udp
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Who waits for the socket must not be woken by what leaves it: for each packet
+// the kernel would wake a thread.
+func TestWatchedForReadingOnly(t *testing.T) {
+	trunk, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer trunk.Close()
+	s, ok := trunk.(*batched)
+	if !ok {
+		t.Skip("no batched socket here")
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(s.on.fd, &st); err != nil {
+		t.Fatal(err)
+	}
+	watched := 0
+	for _, events := range watches(t, st.Ino) {
+		watched++
+		if events&unix.EPOLLOUT != 0 {
+			t.Errorf("watched for %#x", events)
+		}
+	}
+	if watched != 1 {
+		t.Errorf("watched %d times", watched)
+	}
+}
+
+// watches returns what the process waits for of a file.
+func watches(t *testing.T, inode uint64) (all []int) {
+	t.Helper()
+	infos, err := filepath.Glob("/proc/self/fdinfo/*")
+	if err != nil || len(infos) == 0 {
+		t.Fatal("no fdinfo:", err)
+	}
+	for _, name := range infos {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // closed meanwhile
+		}
+		for line := range strings.Lines(string(text)) {
+			var fd, events, pos int
+			var data, ino uint64
+			n, _ := fmt.Sscanf(strings.Join(strings.Fields(line), " "), "tfd: %d events: %x data: %x pos:%d ino:%x", &fd, &events, &data, &pos, &ino)
+			if n == 5 && ino == inode {
+				all = append(all, events)
+			}
+		}
+	}
+	return all
+}
