@@ -258,14 +258,17 @@ func TestPersonal(t *testing.T) {
 	_, err = w.Edit(ctx, by(bob), id, call.EditRequest{Target: peer.OfUser(bob), Muted: new(true)})
 	wantErr(t, err, nil)
 	events := w.pub.take()
-	if len(events) != 2 {
+	if len(events) != 3 {
 		t.Fatalf("told %q", kinds(events))
 	}
-	own, all := events[0].(event.ParticipantsChanged), events[1].(event.ParticipantsChanged)
-	if own.Only != carol || own.Personal[peer.OfUser(bob)] != (event.Personal{MutedByYou: true, Volume: 500}) {
+	answer, own, all := events[0].(event.ParticipantsChanged), events[1].(event.ParticipantsChanged), events[2].(event.ParticipantsChanged)
+	if !slices.Equal(answer.To, []int64{bob}) || answer.Personal != nil {
+		t.Errorf("answer = %+v", answer)
+	}
+	if !slices.Equal(own.To, []int64{carol}) || own.Personal[peer.OfUser(bob)] != (event.Personal{MutedByYou: true, Volume: 500}) {
 		t.Errorf("own = %+v", own)
 	}
-	if all.Only != 0 || !slices.Equal(all.InCall, []int64{alice, bob}) || all.Personal != nil {
+	if !slices.Equal(all.To, []int64{alice}) || all.Personal != nil {
 		t.Errorf("all = %+v", all)
 	}
 	v, err := w.Participants(ctx, by(carol), id, calls.ListRequest{Sources: []int32{300}})
@@ -285,20 +288,19 @@ func TestDisplaced(t *testing.T) {
 		_, err := w.Join(ctx, by(u), id, r)
 		wantErr(t, err, nil)
 	}
-	events := w.pub.take()
-	var own, all event.ParticipantsChanged
-	for _, e := range events[3:] {
-		if e, ok := e.(event.ParticipantsChanged); ok && e.Only != 0 {
-			own = e
-		} else if ok {
-			all = e
+	told := map[int64]call.Participant{}
+	for _, e := range w.pub.take() {
+		if e, ok := e.(event.ParticipantsChanged); ok && e.Changes[0].Version == 3 {
+			for _, user := range e.To {
+				told[user] = e.Changes[0].Entries[0]
+			}
 		}
 	}
-	if own.Only != alice || own.Entries[0].User != alice || own.Entries[0].Source != 200 || own.Entries[0].Left {
+	if own := told[alice]; own.User != alice || own.Source != 200 || own.Left {
 		t.Errorf("own = %+v", own)
 	}
-	if !slices.Equal(all.InCall, []int64{bert}) || all.Entries[0].User != bert {
-		t.Errorf("all = %+v", all)
+	if other := told[bert]; len(told) != 2 || other.User != bert || other.Source != 200 {
+		t.Errorf("told %+v", told)
 	}
 	if _, _, ok := w.media.conn(100); ok {
 		t.Error("the old connection is open")

@@ -64,6 +64,7 @@ func (s *Service) again(ctx context.Context, c rpc.Caller, id call.ID) (tg.Updat
 		if l.c.Info().State == call.Discarded {
 			return nil, call.ErrAlreadyDiscarded
 		}
+		l.catchUp(ctx, c.User)
 		e := l.changed()
 		e.Only = c.User
 		return s.links.Publisher.Deliver(ctx, c, []event.Event{e})
@@ -99,6 +100,7 @@ func (s *Service) bear(ctx context.Context, c rpc.Caller, a call.Actor, next *ca
 			return s.born(next, posted[0])
 		})
 	}
+	prev.tellAll(ctx)
 	before := prev.c.Record()
 	prev.c.End(now)
 	ended := prev.ended(a, now)

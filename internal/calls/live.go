@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +31,7 @@ type live struct {
 	c     *call.Call      // owned by the loop
 	conns map[int64]int64 // owned by the loop: user of each connection
 	spoke map[int64]bool  // owned by the loop: users whose active_date is untold
+	news  news            // owned by the loop
 
 	mu      sync.Mutex
 	pending pending       // guarded by mu
@@ -58,7 +58,7 @@ func (s *Service) begin(c *call.Call) *live {
 	l := &live{
 		s: s, id: i.ID, chat: i.Chat, loop: loop.Start(ctx), stop: stop,
 		c: c, conns: map[int64]int64{}, spoke: map[int64]bool{},
-		pending: newPending(), wake: make(chan struct{}, 1),
+		news: news{heard: map[int64]int{}}, pending: newPending(), wake: make(chan struct{}, 1),
 	}
 	s.running.Go(func() {
 		l.watch(ctx)
@@ -84,18 +84,26 @@ func (l *live) nudge() {
 	}
 }
 
-// watch handles what is signalled until ctx ends.
+// watch handles what is signalled, and tells what waits when it is time, until
+// ctx ends.
 func (l *live) watch(ctx context.Context) {
 	var quiet <-chan time.Time // after a tale of who spoke, until the next may follow
+	var due <-chan time.Time   // when to tell what waits
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.wake:
+		case <-due:
 		case <-quiet:
 			quiet = nil
 		}
-		told, err := on(ctx, l.loop, func(ctx context.Context) (bool, error) { return l.handle(ctx, quiet == nil), nil })
+		var wait time.Duration
+		told, err := on(ctx, l.loop, func(ctx context.Context) (told bool, _ error) {
+			told = l.handle(ctx, quiet == nil)
+			wait = l.tellWaiting(ctx)
+			return told, nil
+		})
 		if ctx.Err() != nil {
 			return
 		}
@@ -104,6 +112,10 @@ func (l *live) watch(ctx context.Context) {
 		}
 		if told {
 			quiet = time.After(activeEvery)
+		}
+		due = nil
+		if wait > 0 {
+			due = time.After(wait)
 		}
 	}
 }
@@ -182,78 +194,16 @@ func (l *live) reserve(ctx context.Context) error {
 	return nil
 }
 
-// tell makes the media follow a change of the participants, delivers it and
-// returns the caller's view, which begins with first.
-func (l *live) tell(ctx context.Context, c rpc.Caller, ch call.Change, first ...event.Event) (tg.UpdatesClass, error) {
-	for _, conn := range ch.Closed {
-		l.s.links.Media.Leave(int64(l.id), conn)
-		delete(l.conns, conn)
-	}
-	for _, g := range ch.Gates {
-		l.s.links.Media.Gate(int64(l.id), g.Conn, g.Audio, g.Video)
-	}
-	events := append(first, l.entries(ch)...)
-	if ch.Counted {
-		l.s.setCount(l, l.c.Info().Count)
-		events = append(events, l.changed())
-	}
-	if len(events) == 0 && c.User == 0 {
-		return nil, nil
-	}
-	return l.s.links.Publisher.Deliver(ctx, c, events)
-}
-
-// entries returns the events that tell a change of the participants: one for
-// all, and one for each whose view differs.
-func (l *live) entries(ch call.Change) []event.Event {
-	if len(ch.Entries) == 0 {
-		return nil
-	}
-	var events []event.Event
-	one := func(user int64, entries []call.Participant) {
-		events = append(events, event.ParticipantsChanged{
-			Info: l.c.Info(), Entries: entries, Only: user, Personal: l.c.Personal(user, entries),
-		})
-	}
-	if ch.Only != 0 {
-		one(ch.Only, ch.Entries)
-		return events
-	}
-	var all []int64
-	for _, user := range append(l.c.Users(), ch.Gone...) {
-		switch {
-		case user == ch.Displaced:
-			one(user, displaced(user, ch.Entries))
-		case l.c.Personal(user, ch.Entries) != nil:
-			one(user, ch.Entries)
-		default:
-			all = append(all, user)
-		}
-	}
-	slices.Sort(all)
-	return append(events, event.ParticipantsChanged{Info: l.c.Info(), Entries: ch.Entries, InCall: slices.Compact(all)})
-}
-
-// displaced returns the entries as one sees them whose identity was taken
-// over: as its own, with a source that isn't. Clients hang up then.
-func displaced(user int64, entries []call.Participant) []call.Participant {
-	own := slices.Clone(entries)
-	for i := range own {
-		if !own[i].Left {
-			own[i].User = user
-		}
-	}
-	return own
-}
-
 // changed returns the event that tells what the call is now.
 func (l *live) changed() event.CallChanged {
 	return event.CallChanged{Info: l.c.Info(), Subscribers: l.c.Subscribers(), InCall: l.c.Users()}
 }
 
 // publish keeps the record of the call, which the rules have changed since
-// before, and tells what events make of it and of the messages posted.
+// before, and tells what events make of it and of the messages posted. All that
+// still waits to be told is told first.
 func (l *live) publish(ctx context.Context, c rpc.Caller, before call.Record, k Commit, events func(posted [][]message.Message) []event.Event) (tg.UpdatesClass, error) {
+	l.tellAll(ctx) // what happened before
 	k.Calls = append(k.Calls, l.c.Record())
 	kept := false
 	u, err := l.s.links.Publisher.Publish(ctx, c, func(ctx context.Context) ([]event.Event, error) {

@@ -61,6 +61,7 @@ func (s *Service) view(ctx context.Context, c rpc.Caller, id call.ID, page func(
 		if err = l.c.MayRead(a); err != nil {
 			return View{}, err
 		}
+		l.catchUp(ctx, c.User)
 		p, err := page(l)
 		if err != nil {
 			return View{}, err

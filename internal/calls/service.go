@@ -9,6 +9,7 @@
 package calls
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"parley/internal/call"
 	"parley/internal/event"
@@ -85,9 +87,10 @@ type Directory interface {
 
 // Config is what a Service needs.
 type Config struct {
-	Store  Store
-	Hasher peer.Hasher
-	Log    *slog.Logger
+	Store     Store
+	Hasher    peer.Hasher
+	TellEvery time.Duration // how long news of a call wait for more; 0: 100 ms, less: not at all
+	Log       *slog.Logger
 }
 
 // Links is what a Service learns once the other parts exist.
@@ -122,6 +125,7 @@ type state struct {
 
 // New returns a Service; Connect and Open have to follow before it is used.
 func New(cfg Config) *Service {
+	cfg.TellEvery = cmp.Or(cfg.TellEvery, tellEvery)
 	return &Service{cfg: cfg, calls: map[call.ID]*live{}, chats: map[peer.ID]state{}}
 }
 

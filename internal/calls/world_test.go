@@ -1,6 +1,7 @@
 package calls_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ type world struct {
 	t       *testing.T
 	deleted bool // no chat exists any more
 	url     string
+	every   time.Duration // TellEvery; 0: nothing waits
 	db      *store.DB
 	dir     *directory
 	pub     *publisher
@@ -74,8 +76,8 @@ func (w *world) open() {
 func (w *world) serve(st calls.Store) {
 	w.t.Helper()
 	w.dir, w.media = &directory{deleted: w.deleted}, &media{}
-	w.Service = calls.New(calls.Config{Store: st, Hasher: peer.NewHasher(make([]byte, 16)), Log: slog.New(slog.DiscardHandler)})
-	w.pub = &publisher{t: w.t, s: w.Service, versions: map[call.ID]int{}}
+	w.Service = calls.New(calls.Config{Store: st, Hasher: peer.NewHasher(make([]byte, 16)), TellEvery: cmp.Or(w.every, -1), Log: slog.New(slog.DiscardHandler)})
+	w.pub = &publisher{t: w.t, s: w.Service, heard: map[heard]int{}}
 	w.Connect(calls.Links{Directory: w.dir, Publisher: w.pub, Media: w.media})
 	if err := w.Open(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -172,12 +174,19 @@ type publisher struct {
 	s  *calls.Service
 	mu sync.Mutex
 
-	events   []event.Event
-	versions map[call.ID]int
-	fail     atomic.Bool
+	events []event.Event
+	heard  map[heard]int // version
+	pushes int           // deliveries that nobody asked for
+	fail   atomic.Bool
 }
 
-func (p *publisher) Publish(ctx context.Context, _ rpc.Caller, commit func(ctx context.Context) ([]event.Event, error)) (tg.UpdatesClass, error) {
+// heard is somebody in a call.
+type heard struct {
+	call call.ID
+	user int64
+}
+
+func (p *publisher) Publish(ctx context.Context, c rpc.Caller, commit func(ctx context.Context) ([]event.Event, error)) (tg.UpdatesClass, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail.Load() {
@@ -187,26 +196,37 @@ func (p *publisher) Publish(ctx context.Context, _ rpc.Caller, commit func(ctx c
 	if err != nil {
 		return nil, err
 	}
-	p.note(events)
+	p.note(c, events)
 	return &tg.Updates{}, nil
 }
 
-func (p *publisher) Deliver(_ context.Context, _ rpc.Caller, events []event.Event) (tg.UpdatesClass, error) {
+func (p *publisher) Deliver(_ context.Context, c rpc.Caller, events []event.Event) (tg.UpdatesClass, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.note(events)
+	if c.User == 0 {
+		p.pushes++
+	}
+	p.note(c, events)
 	return &tg.Updates{}, nil
 }
 
-func (p *publisher) note(events []event.Event) {
+func (p *publisher) note(c rpc.Caller, events []event.Event) {
 	for _, e := range events {
 		switch e := e.(type) {
+		case event.Connected: // whoever joins begins with the version that the answer has
+			for h := range p.heard {
+				if h.user == c.User {
+					delete(p.heard, h)
+				}
+			}
 		case event.CallChanged:
 			if e.Only == 0 {
 				p.agree(e.Info, events)
 			}
 		case event.ParticipantsChanged:
-			p.count(e)
+			for _, user := range e.To {
+				p.count(heard{e.Call, user}, e.Changes)
+			}
 		}
 	}
 	p.events = append(p.events, events...)
@@ -227,24 +247,25 @@ func (p *publisher) agree(i call.Info, events []event.Event) {
 	}
 }
 
-// count checks that versions go up by one with every versioned update.
-func (p *publisher) count(e event.ParticipantsChanged) {
-	last, seen := p.versions[e.Info.ID]
-	versioned := e.Entries[0].Versioned
-	for _, entry := range e.Entries {
-		if entry.Versioned != versioned || (entry.Left || entry.JustJoined) && !versioned {
-			p.t.Errorf("entries %+v", e.Entries)
+// count checks that versions go up by one with every versioned update that
+// somebody hears of.
+func (p *publisher) count(h heard, changes []event.ListChange) {
+	for _, ch := range changes {
+		versioned := ch.Entries[0].Versioned
+		for _, entry := range ch.Entries {
+			if entry.Versioned != versioned || (entry.Left || entry.JustJoined) && !versioned {
+				p.t.Errorf("entries %+v", ch.Entries)
+			}
 		}
-	}
-	want := last
-	if versioned && e.Only == 0 {
-		want++
-	}
-	if seen && e.Info.Version != want && e.Only == 0 {
-		p.t.Errorf("version %d follows %d, versioned %v", e.Info.Version, last, versioned)
-	}
-	if e.Only == 0 {
-		p.versions[e.Info.ID] = e.Info.Version
+		last, seen := p.heard[h]
+		want := last
+		if versioned {
+			want++
+		}
+		if seen && ch.Version != want {
+			p.t.Errorf("version %d follows %d for user %d, versioned %v", ch.Version, last, h.user, versioned)
+		}
+		p.heard[h] = ch.Version
 	}
 }
 
@@ -257,7 +278,8 @@ func (p *publisher) take() []event.Event {
 	return events
 }
 
-// kinds names events in short.
+// kinds names events in short, each change once however many it is told to in
+// turn.
 func kinds(events []event.Event) (all []string) {
 	for _, e := range events {
 		switch e := e.(type) {
@@ -276,9 +298,15 @@ func kinds(events []event.Event) (all []string) {
 			}
 			all = append(all, s)
 		case event.CallChanged:
-			all = append(all, fmt.Sprintf("call %d state %d", e.Info.ID, e.Info.State))
+			if len(e.Except) == 0 {
+				all = append(all, fmt.Sprintf("call %d state %d", e.Info.ID, e.Info.State))
+			}
 		case event.ParticipantsChanged:
-			all = append(all, fmt.Sprintf("%d entries v%d", len(e.Entries), e.Info.Version))
+			for _, ch := range e.Changes {
+				if s := fmt.Sprintf("%d entries v%d", len(ch.Entries), ch.Version); !slices.Contains(all, s) {
+					all = append(all, s)
+				}
+			}
 		case event.ChatChanged:
 			all = append(all, "chat")
 		case event.Connected:

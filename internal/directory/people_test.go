@@ -103,6 +103,20 @@ func TestContacts(t *testing.T) {
 	if bob := w.see(w.alice, w.bob.User); !bob.Contact || bob.MutualContact || *bob.FirstName != "Bobby" || *bob.Phone != "1002555" {
 		t.Errorf("contact seen as %+v", bob)
 	}
+	for _, tt := range []struct {
+		viewer rpc.Caller
+		ids    []int64
+		knows  bool
+	}{
+		{w.alice, []int64{w.carol.User, w.bob.User}, true},
+		{w.bob, []int64{w.alice.User, w.carol.User}, false},
+		{w.bob, []int64{w.alice.User, w.bob.User}, true},
+		{w.bob, nil, false},
+	} {
+		if knows, err := w.Knows(ctx, tt.viewer.User, tt.ids); err != nil || knows != tt.knows {
+			t.Errorf("user %d knows any of %v: %v, %v", tt.viewer.User, tt.ids, knows, err)
+		}
+	}
 	w.ok(w.AddContact(ctx, w.bob, directory.Contact{User: w.alice.User, First: "A"}))
 	w.want(w.AddContact(ctx, w.bob, directory.Contact{User: w.carol.User}), "CONTACT_NAME_EMPTY")
 	w.want(w.AddContact(ctx, w.bob, directory.Contact{User: 99, First: "x"}), "CONTACT_ID_INVALID")

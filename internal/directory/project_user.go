@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"parley/internal/peer"
 	"parley/internal/tg"
@@ -36,6 +37,16 @@ func (s *Service) Users(ctx context.Context, viewer int64, ids []int64) ([]tg.Us
 		out = append(out, view)
 	}
 	return out, nil
+}
+
+// Knows tells whether viewer sees any of the users otherwise than strangers do:
+// itself, or a contact.
+func (s *Service) Knows(ctx context.Context, viewer int64, ids []int64) (bool, error) {
+	contacts, err := s.contacts(ctx, viewer)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(ids, func(id int64) bool { _, ok := contacts[id]; return ok || id == viewer }), nil
 }
 
 // projectUser returns a user as strangers see them, or themselves.

@@ -27,19 +27,26 @@ type ChatChanged struct {
 // CallChanged tells members and participants of a call's state: updateGroupCall.
 type CallChanged struct {
 	Info        call.Info
-	Subscribers []int64 // users whose schedule_start_subscribed is set
-	Only        int64   // tell only this user; 0 = all
-	InCall      []int64 // users joined now, told even when they are no members
+	Subscribers []int64        // users whose schedule_start_subscribed is set
+	Only        int64          // tell only this user; 0 = all
+	InCall      []int64        // users joined now, told even when they are no members
+	Except      map[int64]bool // users who know it already
 }
 
-// ParticipantsChanged tells of entries of the list: updateGroupCallParticipants.
+// ParticipantsChanged tells some who are in a call of changes of its list:
+// updateGroupCallParticipants, one for each.
 type ParticipantsChanged struct {
-	Info    call.Info // Version is the one the update carries
-	Entries []call.Participant
-	InCall  []int64 // users to tell
-	Only    int64   // tell only this user; 0 = all of InCall
-	// Viewer's own settings for the entries, told only to Only; see Personal.
+	Call    call.ID
+	Changes []ListChange // in the order of their versions
+	To      []int64      // users to tell
+	// Personal is what the only user in To has set for the entries.
 	Personal map[peer.ID]Personal
+}
+
+// ListChange is entries of a call's list that are told under one version.
+type ListChange struct {
+	Version int
+	Entries []call.Participant
 }
 
 // Personal is what one viewer set for one participant.

@@ -17,12 +17,14 @@ func BenchmarkDeliver(b *testing.B) {
 	const listeners = 1000
 	s := updates.Start(b.Context(), updates.Config{Peers: &people{}, Hasher: peer.NewHasher(nil), Logger: slog.New(slog.DiscardHandler)})
 	told := 0
-	changed := event.ParticipantsChanged{Info: call.Info{ID: 7, Version: 2}, Entries: []call.Participant{part(1, func(*call.Participant) {})}}
+	changed := event.ParticipantsChanged{
+		Call: 7, Changes: []event.ListChange{{Version: 2, Entries: []call.Participant{part(1, func(*call.Participant) {})}}},
+	}
 	for user := int64(1); user <= listeners; user++ {
 		session := rpc.NewSession(user, func(rpc.Body) { told++ })
 		session.WantUpdates()
 		s.Attach(user, session)
-		changed.InCall = append(changed.InCall, user)
+		changed.To = append(changed.To, user)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

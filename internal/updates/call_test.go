@@ -48,7 +48,7 @@ func TestWorkedExample(t *testing.T) {
 	ended.State, ended.EndDate = call.Discarded, 160
 	both := []int64{1, 2}
 	list := func(version int, in []int64, entries ...call.Participant) event.ParticipantsChanged {
-		return event.ParticipantsChanged{Info: at(version, 0), Entries: entries, InCall: in}
+		return event.ParticipantsChanged{Call: 7, Changes: []event.ListChange{{Version: version, Entries: entries}}, To: in}
 	}
 	started := func(duration *int) *message.Draft {
 		return draft(&tg.MessageActionGroupCall{Call: &tg.InputGroupCall{ID: 7}, Duration: duration})
@@ -96,7 +96,7 @@ func TestWorkedExample(t *testing.T) {
 			a:      []string{"participants v4 [user 2 versioned video_joined video ab]"},
 		}, {
 			name: "B leaves", caller: 2, events: []event.Event{
-				list(5, []int64{1}, part(2, func(p *call.Participant) { p.Left, p.Versioned = true, true })),
+				list(5, both, part(2, func(p *call.Participant) { p.Left, p.Versioned = true, true })),
 				event.CallChanged{Info: at(5, 1), InCall: []int64{1}},
 			},
 			answer: []string{"participants v5 [user 2 self left versioned video_joined source22]", "call v5 count1"},
@@ -205,9 +205,11 @@ func TestParticipant(t *testing.T) {
 func TestPersonalEntries(t *testing.T) {
 	w := newWorld(t)
 	a, b, c := w.client(1), w.client(2), w.client(3)
-	changed := event.ParticipantsChanged{Info: call.Info{ID: 7, Version: 2}, Entries: []call.Participant{part(1, func(*call.Participant) {})}, InCall: []int64{1, 2, 3}}
+	changed := event.ParticipantsChanged{
+		Call: 7, Changes: []event.ListChange{{Version: 2, Entries: []call.Participant{part(1, func(*call.Participant) {})}}}, To: []int64{1, 3},
+	}
 	special := changed
-	special.Only, special.Personal = 2, map[peer.ID]event.Personal{peer.OfUser(1): {MutedByYou: true}}
+	special.To, special.Personal = []int64{2}, map[peer.ID]event.Personal{peer.OfUser(1): {MutedByYou: true}}
 	answer, err := w.Deliver(t.Context(), a.Caller, []event.Event{changed, special})
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +266,9 @@ func TestNamingFails(t *testing.T) {
 	c, other := w.client(1), w.client(1)
 	broken := errors.New("broken")
 	w.peers.fail(broken)
-	_, err := w.Deliver(t.Context(), c.Caller, []event.Event{event.ParticipantsChanged{Entries: []call.Participant{part(1, joined)}}})
+	_, err := w.Deliver(t.Context(), c.Caller, []event.Event{event.ParticipantsChanged{
+		Changes: []event.ListChange{{Entries: []call.Participant{part(1, joined)}}}, To: []int64{1},
+	}})
 	if !errors.Is(err, broken) {
 		t.Errorf("err = %v", err)
 	}

@@ -71,13 +71,13 @@ func (s *Service) Deliver(ctx context.Context, c rpc.Caller, events []event.Even
 	return reply, nil
 }
 
-// telling is one update on its way: whom it is for and how it looks to each.
+// telling is one event on its way: whom it is for and how it looks to each.
 type telling struct {
 	to     []int64 // users to tell
 	caller bool    // the caller sees it, in to or not
-	except []int64 // unless it is one of these
 	reply  bool    // only the caller's own session sees it
-	show   func(ctx context.Context, n *names) tg.UpdateClass
+	show   func(ctx context.Context, n *names) []tg.UpdateClass
+	common *common // how most see it when they are told nothing else; nil: everybody differently
 }
 
 // deliver pushes tellings and returns the caller's view.
@@ -105,9 +105,6 @@ func (s *Service) deliver(ctx context.Context, c rpc.Caller, all []telling) (*tg
 
 // isFor tells whether the caller sees it.
 func (t telling) isFor(caller int64) bool {
-	if slices.Contains(t.except, caller) {
-		return false
-	}
 	return t.caller || t.reply || caller != 0 && slices.Contains(t.to, caller)
 }
 
@@ -142,7 +139,7 @@ func (p *pusher) push(ctx context.Context, user int64, except *rpc.Session, all 
 	if len(sessions) == 0 || len(all) == 0 {
 		return
 	}
-	b, err := p.body(ctx, user, all)
+	b, err := p.shared(ctx, user, all)
 	if err != nil {
 		p.s.logger.Warn("update not pushed", "user", user, "err", err)
 		return
@@ -150,6 +147,18 @@ func (p *pusher) push(ctx context.Context, user int64, except *rpc.Session, all 
 	for _, session := range sessions {
 		session.Push(b)
 	}
+}
+
+// shared returns the body for a user; for most, one made before.
+func (p *pusher) shared(ctx context.Context, user int64, all []telling) (b *body, err error) {
+	c := all[0].common
+	if len(all) > 1 || c == nil || c.differs(ctx, user) {
+		return p.body(ctx, user, all)
+	}
+	if c.body == nil {
+		c.body, err = p.body(ctx, user, all)
+	}
+	return c.body, err
 }
 
 func (p *pusher) body(ctx context.Context, user int64, all []telling) (*body, error) {
@@ -173,7 +182,7 @@ func (p *pusher) body(ctx context.Context, user int64, all []telling) (*body, er
 func (p *pusher) view(ctx context.Context, n *names, all []telling) (*tg.Updates, error) {
 	u := &tg.Updates{Updates: make([]tg.UpdateClass, 0, len(all)), Date: int(p.now.Unix())}
 	for _, t := range all {
-		u.Updates = append(u.Updates, t.show(ctx, n))
+		u.Updates = append(u.Updates, t.show(ctx, n)...)
 	}
 	var err error
 	u.Users, u.Chats, err = p.s.resolve(ctx, n)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"parley/internal/call"
 	"parley/internal/event"
 	"parley/internal/message"
 	"parley/internal/peer"
@@ -15,17 +14,11 @@ import (
 type teller struct {
 	s       *Service
 	members map[peer.ID][]int64 // of the chats that the batch speaks of
-	special []event.ParticipantsChanged
 }
 
 // tellAll returns whom to tell of events, and how.
 func (s *Service) tellAll(ctx context.Context, events []event.Event) []telling {
 	t := &teller{s: s, members: map[peer.ID][]int64{}}
-	for _, e := range events {
-		if p, ok := e.(event.ParticipantsChanged); ok && p.Only != 0 {
-			t.special = append(t.special, p)
-		}
-	}
 	all := make([]telling, 0, len(events))
 	for _, e := range events {
 		all = append(all, t.tell(ctx, e))
@@ -44,8 +37,8 @@ func (t *teller) tell(ctx context.Context, e event.Event) telling {
 	case event.ParticipantsChanged:
 		return t.participantsChanged(e)
 	case event.Connected:
-		return telling{reply: true, show: func(context.Context, *names) tg.UpdateClass {
-			return &tg.UpdateGroupCallConnection{Presentation: e.Presentation, Params: tg.DataJSON{Data: string(e.Params)}}
+		return telling{reply: true, show: func(context.Context, *names) []tg.UpdateClass {
+			return one(&tg.UpdateGroupCallConnection{Presentation: e.Presentation, Params: tg.DataJSON{Data: string(e.Params)}})
 		}}
 	case event.Raw:
 		return raw(e)
@@ -75,76 +68,73 @@ func (t *teller) posted(ctx context.Context, e event.Posted) telling {
 	if e.Message.Box.Kind == peer.Channel {
 		to = t.membersOf(ctx, e.Message.Box)
 	}
-	return telling{to: to, show: func(_ context.Context, n *names) tg.UpdateClass { return n.posted(e.Message) }}
+	return telling{to: to, show: func(_ context.Context, n *names) []tg.UpdateClass { return one(n.posted(e.Message)) }}
 }
 
 func (t *teller) chatChanged(ctx context.Context, e event.ChatChanged) telling {
 	to := slices.Concat(t.membersOf(ctx, e.Chat), e.Also)
-	return telling{to: to, caller: true, show: func(_ context.Context, n *names) tg.UpdateClass {
+	return telling{to: to, caller: true, show: func(_ context.Context, n *names) []tg.UpdateClass {
 		n.add(e.Chat)
 		if e.Chat.Kind == peer.Channel {
-			return &tg.UpdateChannel{ChannelID: e.Chat.ID}
+			return one(&tg.UpdateChannel{ChannelID: e.Chat.ID})
 		}
-		return &tg.UpdateChat{ChatID: e.Chat.ID}
+		return one(&tg.UpdateChat{ChatID: e.Chat.ID})
 	}}
 }
 
 func (t *teller) callChanged(ctx context.Context, e event.CallChanged) telling {
-	show := func(ctx context.Context, n *names) tg.UpdateClass {
+	show := func(ctx context.Context, n *names) []tg.UpdateClass {
 		n.add(e.Info.Chat)
 		subscribed := slices.Contains(e.Subscribers, n.viewer)
-		return &tg.UpdateGroupCall{Peer: message.Peer(e.Info.Chat), Call: t.s.GroupCall(ctx, e.Info, n.viewer, subscribed)}
+		return one(&tg.UpdateGroupCall{Peer: message.Peer(e.Info.Chat), Call: t.s.GroupCall(ctx, e.Info, n.viewer, subscribed)})
 	}
 	if e.Only != 0 {
 		return telling{to: []int64{e.Only}, show: show}
 	}
-	return telling{to: slices.Concat(t.membersOf(ctx, e.Info.Chat), e.InCall), caller: true, show: show}
+	to := slices.Concat(t.membersOf(ctx, e.Info.Chat), e.InCall)
+	to = slices.DeleteFunc(to, func(user int64) bool { return e.Except[user] })
+	return telling{to: to, caller: true, show: show}
 }
 
-// participantsChanged tells those in the call; users whom the same batch tells
-// of the same entries specially hear only that.
+// participantsChanged tells some in the call. Most of them see the same.
 func (t *teller) participantsChanged(e event.ParticipantsChanged) telling {
-	show := func(_ context.Context, n *names) tg.UpdateClass {
-		u := &tg.UpdateGroupCallParticipants{
-			Call: t.s.InputGroupCall(e.Info.ID), Version: max(e.Info.Version, 1),
-			Participants: make([]tg.GroupCallParticipant, len(e.Entries)),
+	told := telling{to: e.To, show: func(_ context.Context, n *names) []tg.UpdateClass {
+		all := make([]tg.UpdateClass, len(e.Changes))
+		for i, ch := range e.Changes {
+			all[i] = t.s.listChange(e, ch, n)
 		}
-		for i, p := range e.Entries {
-			n.add(p.Peer)
-			u.Participants[i] = t.s.Participant(p, n.viewer, e.Personal[p.Peer])
-		}
-		return u
+		return all
+	}}
+	if len(e.To) > 1 {
+		told.common = t.s.common(e)
 	}
-	if e.Only != 0 {
-		return telling{to: []int64{e.Only}, show: show}
-	}
-	var except []int64
-	for _, other := range t.special {
-		if sameEntries(e, other) {
-			except = append(except, other.Only)
-		}
-	}
-	to := slices.DeleteFunc(slices.Clone(e.InCall), func(user int64) bool { return slices.Contains(except, user) })
-	return telling{to: to, caller: true, except: except, show: show}
+	return told
 }
 
-// sameEntries tells whether two events speak of the same entries of a list.
-func sameEntries(a, b event.ParticipantsChanged) bool {
-	return a.Info.ID == b.Info.ID && a.Info.Version == b.Info.Version &&
-		slices.EqualFunc(a.Entries, b.Entries, func(p, q call.Participant) bool { return p.Peer == q.Peer && p.Left == q.Left })
+func (s *Service) listChange(e event.ParticipantsChanged, ch event.ListChange, n *names) tg.UpdateClass {
+	u := &tg.UpdateGroupCallParticipants{
+		Call: s.InputGroupCall(e.Call), Version: max(ch.Version, 1), Participants: make([]tg.GroupCallParticipant, len(ch.Entries)),
+	}
+	for i, p := range ch.Entries {
+		n.add(p.Peer)
+		u.Participants[i] = s.Participant(p, n.viewer, e.Personal[p.Peer])
+	}
+	return u
 }
 
 // raw tells one user, or only the caller's session, a ready update.
 func raw(e event.Raw) telling {
-	show := func(_ context.Context, n *names) tg.UpdateClass {
+	show := func(_ context.Context, n *names) []tg.UpdateClass {
 		n.addUpdate(e.Update)
-		return e.Update
+		return one(e.Update)
 	}
 	if e.User == 0 {
 		return telling{reply: true, show: show}
 	}
 	return telling{to: []int64{e.User}, show: show}
 }
+
+func one(u tg.UpdateClass) []tg.UpdateClass { return []tg.UpdateClass{u} }
 
 // addUpdate names the peers of updates that arrive ready.
 func (n *names) addUpdate(u tg.UpdateClass) {

@@ -38,9 +38,9 @@ func (s *Service) Typing(ctx context.Context, c rpc.Caller, chat, from peer.ID, 
 		}
 	}
 	others := slices.DeleteFunc(slices.Clone(to), func(user int64) bool { return user == c.User })
-	_, err := s.deliver(ctx, rpc.Caller{}, []telling{{to: others, show: func(_ context.Context, n *names) tg.UpdateClass {
+	_, err := s.deliver(ctx, rpc.Caller{}, []telling{{to: others, show: func(_ context.Context, n *names) []tg.UpdateClass {
 		n.addUpdate(u)
-		return u
+		return one(u)
 	}}})
 	return err
 }

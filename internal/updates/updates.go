@@ -37,6 +37,9 @@ var (
 type Peers interface {
 	// Users returns users as viewer sees them; unknown ids are left out.
 	Users(ctx context.Context, viewer int64, ids []int64) ([]tg.UserClass, error)
+	// Knows tells whether viewer sees any of the users otherwise than strangers
+	// do: itself, or a contact.
+	Knows(ctx context.Context, viewer int64, ids []int64) (bool, error)
 	// Chats returns basic groups and channels as viewer sees them.
 	Chats(ctx context.Context, viewer int64, ids []peer.ID) ([]tg.ChatClass, error)
 	// Members returns the users who are in a chat now.

@@ -104,6 +104,23 @@ type people struct {
 	mu   sync.Mutex
 	gone map[int64]bool // guarded by mu
 	err  error          // guarded by mu; what naming peers fails with
+
+	contacts     map[int64]int64 // guarded by mu; whom a user knows
+	users, chats int             // guarded by mu; how often they were asked for
+}
+
+// know makes a user have a contact.
+func (p *people) know(user, contact int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.contacts = map[int64]int64{user: contact}
+}
+
+// asked returns how often users were asked for, and chats.
+func (p *people) asked() (users, chats int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.users, p.chats
 }
 
 func (p *people) left(user int64) {
@@ -124,16 +141,26 @@ func (p *people) fail(err error) {
 func (p *people) Users(_ context.Context, viewer int64, ids []int64) ([]tg.UserClass, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.users++
 	all := []tg.UserClass{}
 	for _, id := range ids {
 		if id < 6 || id == peer.Service {
-			all = append(all, &tg.User{ID: id, Self: id == viewer})
+			all = append(all, &tg.User{ID: id, Self: id == viewer, Contact: id == p.contacts[viewer]})
 		}
 	}
 	return all, p.err
 }
 
+func (p *people) Knows(_ context.Context, viewer int64, ids []int64) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(ids, viewer) || slices.Contains(ids, p.contacts[viewer]), p.err
+}
+
 func (p *people) Chats(_ context.Context, _ int64, ids []peer.ID) ([]tg.ChatClass, error) {
+	p.mu.Lock()
+	p.chats++
+	p.mu.Unlock()
 	all := []tg.ChatClass{}
 	for _, id := range ids {
 		if id.Kind == peer.Channel {
