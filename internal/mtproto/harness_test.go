@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"runtime"
 	"strings"
@@ -58,6 +59,13 @@ func (m *memKeys) DeleteKey(_ context.Context, id int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.keys, id)
+	return nil
+}
+
+func (m *memKeys) DeleteUnusedKeys(_ context.Context, before time.Time, inUse func(id int64) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.keys, func(id int64, k rpc.Key) bool { return k.Created.Before(before) && !inUse(id) })
 	return nil
 }
 

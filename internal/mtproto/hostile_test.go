@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gotd/td/crypto"
+
 	"parley/internal/exchange"
 	"parley/internal/rpc"
 )
@@ -231,6 +233,26 @@ func TestDetachedSessionsGiveWay(t *testing.T) {
 	if f.Metrics().Sessions != 1 {
 		t.Errorf("%d sessions, one of them connected", f.Metrics().Sessions)
 	}
+}
+
+// TestUnusedKeysAreDeleted makes two keys and uses one.
+func TestUnusedKeysAreDeleted(t *testing.T) {
+	f := start(t, handler{})
+	unused, c := f.newKey(t), f.dial(t)
+	c.alive()
+	exist := func(key crypto.AuthKey) bool {
+		_, err := f.keys.LoadKey(t.Context(), key.IntID())
+		return err == nil
+	}
+	f.sweepKeys(time.Now().Add(f.limits.Unused - time.Minute))
+	if !exist(unused) {
+		t.Error("a key is deleted too early")
+	}
+	f.sweepKeys(time.Now().Add(f.limits.Unused + time.Minute))
+	if exist(unused) || !exist(c.key) {
+		t.Errorf("the unused key exists: %v, the other: %v", exist(unused), exist(c.key))
+	}
+	c.alive()
 }
 
 // pipes is a listener of pipes.

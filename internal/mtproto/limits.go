@@ -31,6 +31,7 @@ type Limits struct {
 	Wait        time.Duration // of a request for the one it names in invokeAfterMsg
 	Ack         time.Duration // until a message without an answer is acknowledged
 	Detached    time.Duration // of a session without connections; at least 6 minutes
+	Unused      time.Duration // of a permanent key without a sign-in or a connection
 	LongestPoll time.Duration // of a plain HTTP request
 }
 
@@ -71,6 +72,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Wait, 10 * time.Second},
 		{&l.Ack, 30 * time.Millisecond},
 		{&l.Detached, tooOld + tooNew + 30*time.Second},
+		{&l.Unused, 48 * time.Hour},
 		{&l.LongestPoll, 25 * time.Second},
 	} {
 		if *d.field == 0 {

@@ -16,6 +16,9 @@ import (
 // sweepTime is how often expired keys and abandoned sessions are looked for.
 const sweepTime = 15 * time.Second
 
+// keySweepTime is how often unused permanent keys are looked for.
+const keySweepTime = time.Hour
+
 // requestTime is how long an HTTP request may take to arrive. Handlers that
 // take longer to answer lift the bound, which would end their request.
 const requestTime = 40 * time.Second
@@ -113,15 +116,29 @@ func (s *Server) meet(c net.Conn, ip netip.Addr, verdict gateVerdict, handed *ha
 
 // sweep drops what has expired until the server closes.
 func (s *Server) sweep() {
-	tick := time.NewTicker(sweepTime)
+	tick, keyTick := time.NewTicker(sweepTime), time.NewTicker(keySweepTime)
 	defer tick.Stop()
+	defer keyTick.Stop()
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
 		case now := <-tick.C:
 			s.sweepOnce(now)
+		case now := <-keyTick.C:
+			s.sweepKeys(now)
 		}
+	}
+}
+
+// sweepKeys deletes the keys that were made and never used for anything, which
+// costs a client nothing.
+func (s *Server) sweepKeys(now time.Time) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.Request)
+	defer cancel()
+	err := s.cfg.Keys.DeleteUnusedKeys(ctx, now.Add(-s.limits.Unused), s.registry.knows)
+	if err != nil && s.ctx.Err() == nil {
+		s.cfg.Log.Error("unused keys not deleted", "err", err)
 	}
 }
 

@@ -24,5 +24,8 @@ type Keys interface {
 	LoadKey(ctx context.Context, id int64) (Key, error) // ErrNoKey when unknown
 	SaveKey(ctx context.Context, k Key) error           // an error when the id is taken
 	DeleteKey(ctx context.Context, id int64) error
+	// DeleteUnusedKeys deletes keys made before a time that nobody is signed in
+	// with, but those that inUse tells of.
+	DeleteUnusedKeys(ctx context.Context, before time.Time, inUse func(id int64) bool) error
 	SetKeyLayer(ctx context.Context, id int64, layer int) error
 }

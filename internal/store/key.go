@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"parley/internal/rpc"
@@ -62,6 +64,53 @@ func (db *DB) DeleteKey(ctx context.Context, id int64) error {
 		}
 		return nil
 	})
+}
+
+// unusedBatch is how many keys are deleted in one transaction.
+const unusedBatch = 1000
+
+// DeleteUnusedKeys forgets the auth keys made before a time that nobody is
+// signed in with, but those that inUse tells of.
+func (db *DB) DeleteUnusedKeys(ctx context.Context, before time.Time, inUse func(id int64) bool) error {
+	for last := int64(math.MinInt64); ; {
+		ids, err := db.unusedKeys(ctx, before, last)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		last = ids[len(ids)-1]
+		err = db.write(ctx, func(tx *sql.Tx) error {
+			for _, id := range slices.DeleteFunc(ids, inUse) {
+				if _, err := tx.ExecContext(ctx, `
+					DELETE FROM auth_keys WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM authorizations WHERE key_id = $1)`, id); err != nil {
+					return fmt.Errorf("delete unused key: %w", err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// unusedKeys returns the ids above last of some keys that nobody is signed in with.
+func (db *DB) unusedKeys(ctx context.Context, before time.Time, last int64) (ids []int64, err error) {
+	rows, err := db.read.QueryContext(ctx, `
+		SELECT id FROM auth_keys k WHERE id > $1 AND created < $2
+			AND NOT EXISTS (SELECT 1 FROM authorizations WHERE key_id = k.id)
+		ORDER BY id LIMIT $3`, last, before.Unix(), unusedBatch)
+	if err != nil {
+		return nil, fmt.Errorf("list unused keys: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("list unused keys: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
 }
 
 // SetKeyLayer notes the layer that the key's owner declared last.

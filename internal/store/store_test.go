@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/directory"
 	"parley/internal/rpc"
 )
 
@@ -83,6 +84,43 @@ func TestKeys(t *testing.T) {
 			t.Errorf("LoadKey of a deleted key: %v", err)
 		}
 	})
+}
+
+// TestUnusedKeys has more of them than fit into one transaction.
+func TestUnusedKeys(t *testing.T) {
+	db := open(t, "sqlite::memory:")
+	ctx := t.Context()
+	const signedIn, inUse, young, all = 3, 4, 5, unusedBatch + 10
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO users (id, first_name, created) VALUES (1, 'x', 0)`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range int64(all) {
+		k := rpc.Key{ID: id, Created: time.Unix(1000, 0)}
+		if id == young {
+			k.Created = time.Unix(2000, 0)
+		}
+		if err := db.SaveKey(ctx, k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.SaveAuthorization(ctx, directory.Authorization{Key: signedIn, User: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := db.DeleteUnusedKeys(ctx, time.Unix(1001, 0), func(id int64) bool { return id == inUse }); err != nil {
+			t.Fatal(err)
+		}
+		for id := range int64(all) {
+			_, err := db.LoadKey(ctx, id)
+			if kept := id == signedIn || id == inUse || id == young; (err == nil) != kept {
+				t.Errorf("key %d: %v", id, err)
+			}
+		}
+	}
 }
 
 func TestReopen(t *testing.T) {
