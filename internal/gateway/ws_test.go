@@ -326,3 +326,18 @@ func TestClose(t *testing.T) {
 		t.Errorf("the running request was answered %s", text)
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"token":"x","id":1,"method":"updates.getState","params":{}}`))
+	f.Add([]byte(`{"id":[[[[]]]],"ID":{"a":1}}`))
+	f.Add([]byte(`{"id":"` + strings.Repeat("x", wsID) + `"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		req, err := parse(b)
+		if err != nil {
+			return
+		}
+		if answer, err := (wsReply{ID: req.ID}).encode(); len(req.ID) > wsID || err != nil || !json.Valid(answer) {
+			t.Errorf("%q is answered %q, %v", b, answer, err)
+		}
+	})
+}
