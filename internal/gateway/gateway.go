@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -23,11 +22,13 @@ import (
 
 	"parley/internal/rpc"
 	"parley/internal/tg"
+	"parley/internal/transport"
 )
 
 // What a request may be: as much as the API needs, and no more.
 const (
 	maxBody     = 1 << 20
+	maxLarge    = 128              // above 64 KiB that come in at the same time
 	maxDecoding = 8                // at a time: decoded, a body may take 50 times its size
 	bodyTime    = 30 * time.Second // for its arrival
 )
@@ -40,7 +41,11 @@ var (
 	errBody  = rpc.Err(400, "REQUEST_INCOMPLETE")
 )
 
-var errClosed = rpc.Err(503, "SERVER_CLOSING")
+// Why the gateway takes no request.
+var (
+	errClosed = rpc.Err(503, "SERVER_CLOSING")
+	errBusy   = rpc.Err(503, "SERVER_BUSY")
+)
 
 // Methods answers requests; it is the API behind its gate.
 type Methods interface {
@@ -56,7 +61,8 @@ type Gateway struct {
 	secret  []byte       // immutable; signs tokens
 	log     *slog.Logger // immutable
 
-	decoding chan struct{} // holds one for each request that is being decoded
+	large    transport.Slots // of requests that come in
+	decoding chan struct{}   // holds one for each request that is being decoded
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -68,7 +74,7 @@ type Gateway struct {
 
 // New returns a gateway whose tokens are signed with secret.
 func New(methods Methods, secret []byte, log *slog.Logger) *Gateway {
-	g := &Gateway{methods: methods, secret: secret, log: log, decoding: make(chan struct{}, maxDecoding)}
+	g := &Gateway{methods: methods, secret: secret, log: log, large: transport.NewSlots(maxLarge), decoding: make(chan struct{}, maxDecoding)}
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	return g
 }
@@ -121,7 +127,7 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 		g.fail(w, errToken)
 		return
 	}
-	body, err := readBody(w, r)
+	body, err := g.readBody(w, r)
 	if err != nil {
 		g.fail(w, err)
 		return
@@ -143,15 +149,18 @@ func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 }
 
 // readBody returns a request's body, if it is short and comes soon.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	deadline := http.NewResponseController(w).SetReadDeadline
 	_ = deadline(time.Now().Add(bodyTime)) // a writer that can't is no connection
 	defer func() { _ = deadline(time.Time{}) }()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := g.large.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, errLarge
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, transport.ErrBusy):
+		return nil, errBusy
+	case err != nil:
 		return nil, errBody
 	}
 	return body, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,37 @@ func TestUnreadAnswers(t *testing.T) {
 		_ = web.Close()
 		_ = client.Close()
 	})
+}
+
+// TestFewAreLarge sends large requests while as many as may be come in.
+func TestFewAreLarge(t *testing.T) {
+	f := serve(t, named)
+	large := `{"method":"updates.getState","params":{}` + strings.Repeat(" ", maxBody/2) + `}`
+	for range maxLarge {
+		f.large <- struct{}{}
+	}
+	c := f.dial(f.token)
+	_ = f.send(c, `{"method":"updates.getState"}`)
+	if got, _ := f.read(c); !strings.Contains(got, "result") {
+		t.Errorf("a small request is answered %s", got)
+	}
+	_ = f.send(c, large)
+	if got, code := f.read(c); code == 0 {
+		t.Errorf("a large request is answered %s", got)
+	}
+	body := strings.Repeat(" ", maxBody/2)
+	if status, text := f.do("POST", "/api/updates.getState", "Bearer "+f.token, strings.NewReader(body)); status != 503 {
+		t.Errorf("a large request is answered %d %s", status, text)
+	}
+	<-f.large
+	c = f.dial(f.token)
+	_ = f.send(c, large)
+	if got, _ := f.read(c); !strings.Contains(got, "result") {
+		t.Errorf("a large request is answered %s", got)
+	}
+	if status, text := f.do("POST", "/api/updates.getState", "Bearer "+f.token, strings.NewReader(body)); status != 200 {
+		t.Errorf("a large request is answered %d %s", status, text)
+	}
 }
 
 // TestFewAreDecoded asks while as many as may be are being decoded.

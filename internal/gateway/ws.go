@@ -151,7 +151,7 @@ var (
 func (c *socket) hello(ctx context.Context, device string) (req wsRequest, err error) {
 	ctx, stop := context.WithTimeout(ctx, wsHello)
 	defer stop()
-	_, b, err := c.conn.Read(ctx)
+	b, err := c.read(ctx)
 	if err == nil {
 		req, err = parse(b)
 	}
@@ -183,7 +183,7 @@ func (c *socket) serve(ctx context.Context, first wsRequest) {
 	for {
 		// Not ctx: the library cuts the connection when the context of a read
 		// or a write ends, and a client that is told to go is to hear why.
-		_, b, err := c.conn.Read(context.WithoutCancel(ctx))
+		b, err := c.read(context.WithoutCancel(ctx))
 		if err != nil {
 			break
 		}
@@ -196,6 +196,15 @@ func (c *socket) serve(ctx context.Context, first wsRequest) {
 	}
 	c.stop()
 	wg.Wait()
+}
+
+// read waits for the next message.
+func (c *socket) read(ctx context.Context) ([]byte, error) {
+	_, r, err := c.conn.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.g.large.ReadAll(r)
 }
 
 // start answers a request in its own time, when the answer to one of those

@@ -44,6 +44,7 @@ type conn struct {
 func (s *Server) newConn(t transport.Conn, ip netip.Addr) *conn {
 	c := &conn{srv: s, t: t, ip: ip, opened: time.Now(), seq: s.stats.accepted.Add(1)}
 	c.outgoing.init()
+	t.Share(s.large)
 	return c
 }
 

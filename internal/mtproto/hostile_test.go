@@ -235,6 +235,36 @@ func TestDetachedSessionsGiveWay(t *testing.T) {
 	}
 }
 
+// TestLargeFrames begins one and has another come.
+func TestLargeFrames(t *testing.T) {
+	f := start(t, handler{}, func(c *Config) { c.Limits.LargeFrames = 1 })
+	slow, other, small := f.dial(t), f.dial(t), f.dial(t)
+	for _, c := range []*client{slow, other, small} {
+		c.greet()
+	}
+	const size = 500 << 10
+	slow.write(append(binary.LittleEndian.AppendUint32(nil, size), make([]byte, size/2)...))
+	eventually(t, func() string {
+		if len(f.large) != 1 {
+			return "the frame has not begun to come"
+		}
+		return ""
+	})
+	go func() { // the server may end it at any time
+		_, _ = other.conn.Write(append(binary.LittleEndian.AppendUint32(nil, size), make([]byte, size)...))
+	}()
+	other.closed()
+	small.alive()
+	_ = slow.conn.Close()
+	eventually(t, func() string {
+		if len(f.large) != 0 {
+			return "a frame that will not come keeps its slot"
+		}
+		return ""
+	})
+	small.result(small.call(query(1, make([]byte, size)...)))
+}
+
 // TestUnusedKeysAreDeleted makes two keys and uses one.
 func TestUnusedKeysAreDeleted(t *testing.T) {
 	f := start(t, handler{})

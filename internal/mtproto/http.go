@@ -70,7 +70,7 @@ func (s *Server) PlainHTTP() http.Handler {
 			http.Error(w, "POST only", http.StatusMethodNotAllowed)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, transport.MaxRead))
+		body, err := s.large.ReadAll(http.MaxBytesReader(w, r.Body, transport.MaxRead))
 		if err != nil {
 			http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
 			return
@@ -142,6 +142,9 @@ func (p *polled) SetWriteDeadline(time.Time) error { return nil }
 
 // RemoteAddr returns the client's address.
 func (p *polled) RemoteAddr() net.Addr { return p.remote }
+
+// Share does nothing: the frame has come.
+func (p *polled) Share(transport.Slots) {}
 
 // Close ends the wait for an answer.
 func (p *polled) Close() error {

@@ -10,6 +10,7 @@ import (
 type Limits struct {
 	Conns         int // open connections; with more sessions, those without one are dropped
 	ConnsPerIP    int // open connections of one address (IPv6: of one /64)
+	LargeFrames   int // frames above 64 KiB that come in at the same time; a further one ends its connection
 	Exchanges     int // key exchanges that compute at the same time
 	ExchangesRate int // key exchanges one address may begin per minute
 	TempKeys      int // temporary keys; a further one replaces one that nobody uses
@@ -43,6 +44,7 @@ func (l Limits) withDefaults() Limits {
 	}{
 		{&l.Conns, 100_000},
 		{&l.ConnsPerIP, 2_000},
+		{&l.LargeFrames, 128},
 		{&l.Exchanges, 8},
 		{&l.ExchangesRate, 600},
 		{&l.TempKeys, 100_000},

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"parley/internal/rpc"
+	"parley/internal/transport"
 )
 
 // Handler answers queries.
@@ -58,7 +59,8 @@ type Server struct {
 	gate      gate
 	exchanges *exchanges
 	stats     stats
-	queued    atomic.Int64 // bytes in all outboxes
+	queued    atomic.Int64    // bytes in all outboxes
+	large     transport.Slots // immutable: of frames that come in
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -88,6 +90,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, limits: limits, started: time.Now().Truncate(time.Second),
 		registry: newRegistry(limits), gate: newGate(limits), conns: map[*conn]struct{}{},
+		large: transport.NewSlots(limits.LargeFrames),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.exchanges = startExchanges(s)

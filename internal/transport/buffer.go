@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"io"
+	"sync/atomic"
 )
 
 // Sizes of a connection's buffers: where they start and what an idle
@@ -20,6 +21,9 @@ type buffer struct {
 	ctr  cipher.Stream // nil when the stream is not obfuscated
 	data []byte
 	r, w int // data[r:w] is read and not yet taken
+
+	slots Slots       // immutable
+	slot  atomic.Bool // one of them is taken, because data is large
 }
 
 // peek returns the next n bytes without taking them. They stay in place until
@@ -44,7 +48,9 @@ func (b *buffer) rest() []byte { return b.data[b.r:b.w] }
 
 // fill reads once.
 func (b *buffer) fill(n int) error {
-	b.makeRoom(n)
+	if err := b.makeRoom(n); err != nil {
+		return err
+	}
 	for range 100 {
 		m, err := b.src.Read(b.data[b.w:])
 		if m > 0 {
@@ -62,11 +68,12 @@ func (b *buffer) fill(n int) error {
 }
 
 // makeRoom makes sure that something can be read, with n bytes from r in view.
-func (b *buffer) makeRoom(n int) {
+func (b *buffer) makeRoom(n int) error {
 	if b.r == b.w {
 		b.r, b.w = 0, 0
 		if len(b.data) > keepBuffer && n <= keepBuffer {
 			b.data = nil
+			b.release()
 		}
 	}
 	if b.data == nil {
@@ -76,10 +83,26 @@ func (b *buffer) makeRoom(n int) {
 		b.w = copy(b.data, b.data[b.r:b.w])
 		b.r = 0
 	}
-	if b.w == len(b.data) {
-		grown := make([]byte, 2*len(b.data))
-		b.w = copy(grown, b.data[b.r:b.w])
-		b.r = 0
-		b.data = grown
+	if b.w < len(b.data) {
+		return nil
+	}
+	if len(b.data) >= largeSize && !b.slot.Load() {
+		if !b.slots.take() {
+			return ErrBusy
+		}
+		b.slot.Store(true)
+	}
+	grown := make([]byte, 2*len(b.data))
+	b.w = copy(grown, b.data[b.r:b.w])
+	b.r = 0
+	b.data = grown
+	return nil
+}
+
+// release frees the slot. After the connection's end it may be called by
+// anybody.
+func (b *buffer) release() {
+	if b.slot.Swap(false) {
+		b.slots.free()
 	}
 }

@@ -41,6 +41,7 @@ type stream interface {
 func (c *conn) ReadFrame() (Frame, error) {
 	f, err := c.framing.read(c.in)
 	if err != nil {
+		c.in.release() // Close may have been before the slot was taken
 		return Frame{}, fmt.Errorf("read frame: %w", err)
 	}
 	return f, nil
@@ -89,4 +90,9 @@ func (c *conn) send(b []byte) error {
 func (c *conn) SetReadDeadline(t time.Time) error  { return c.stream.SetReadDeadline(t) }
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.stream.SetWriteDeadline(t) }
 func (c *conn) RemoteAddr() net.Addr               { return c.remote }
-func (c *conn) Close() error                       { return c.stream.Close() }
+func (c *conn) Share(slots Slots)                  { c.in.slots = slots }
+
+func (c *conn) Close() error {
+	defer c.in.release()
+	return c.stream.Close()
+}

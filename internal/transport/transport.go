@@ -49,6 +49,9 @@ type Conn interface {
 	SetReadDeadline(t time.Time) error
 	// SetWriteDeadline bounds all Write methods in the same way.
 	SetWriteDeadline(t time.Time) error
+	// Share has large frames take slots while they come in. It is called before
+	// the first ReadFrame.
+	Share(slots Slots)
 	// RemoteAddr returns the client's address.
 	RemoteAddr() net.Addr
 	// Close ends the connection at once, also under a running ReadFrame.
