@@ -269,8 +269,19 @@ func TestGone(t *testing.T) {
 // TestConcurrent lets many users do everything at once; the publisher checks
 // the order of versions.
 func TestConcurrent(t *testing.T) {
-	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()
-	id := w.create(0)
+	for name, every := range map[string]time.Duration{"at once": 0, "together": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{t: t, url: "sqlite::memory:", every: every}
+			w.open()
+			t.Cleanup(w.close)
+			crowd(t, w, w.create(0))
+		})
+	}
+}
+
+func crowd(t *testing.T, w *world, id call.ID) {
+	t.Helper()
+	ctx := t.Context()
 	var wg sync.WaitGroup
 	for u := int64(10); u < 30; u++ {
 		wg.Go(func() {
