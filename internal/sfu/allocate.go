@@ -31,7 +31,7 @@ func (sh *shard) allocate(c *conn) {
 				continue
 			}
 			w.chosen = nil
-			w.ideal = w.video.pick(w.height)
+			w.ideal = sh.bearable(w)
 			if w.ideal == nil {
 				continue
 			}

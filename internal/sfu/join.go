@@ -30,7 +30,8 @@ var (
 
 var _ calls.Media = (*Server)(nil)
 
-// Join makes a connection and returns the answer its client needs.
+// Join makes a connection and returns the answer its client needs. There may be
+// no time for one more: 420 FLOOD_WAIT_5.
 func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
 	c, pwd, err := newConn(j)
 	if err != nil {
@@ -91,6 +92,10 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 	}
 	r := sh.room(c.call)
 	defer sh.leave(r)
+	if sh.full() && !r.renews(c) {
+		sh.count.Refused++
+		return errFull
+	}
 	c.room, c.ufrag, c.created, c.seen = r, sh.name(), sh.now, sh.now
 	sh.add(c, j.Audio)
 	sh.count.Joins++

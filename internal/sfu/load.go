@@ -18,6 +18,7 @@ func (sh *shard) measure() {
 	switch {
 	case !sh.active():
 		sh.busy.Store(0)
+		sh.level.Store(0)
 	case span < time.Second:
 		return
 	default:

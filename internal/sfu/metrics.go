@@ -13,12 +13,14 @@ import (
 // Metrics counts what the media server did since its start.
 type Metrics struct {
 	Rooms, Conns, Ready int // now; ready ones finished their handshake
+	Strain              int // how much less than it should a shard does, 0 to 4: the most of all
 
 	Traffic
 
 	Stun, RTCPIn    uint64
 	RTCPOut         uint64
 	Joins, Gone     uint64
+	Refused         uint64 // joins, for lack of time
 	Handed          uint64 // datagrams from one shard to another
 	ReadErrors      uint64
 	SealErrors      uint64
@@ -123,6 +125,7 @@ type Call struct {
 func (s *Server) Metrics() (m Metrics) {
 	for _, sh := range s.shards {
 		m.add(sh.published.Load())
+		m.Strain = max(m.Strain, int(sh.level.Load()))
 	}
 	return m
 }

@@ -8,7 +8,8 @@ import (
 const (
 	// A room goes to the first shard that has less than this to do: packets
 	// batch best where there are many, and are handed to no other.
-	busyEnough = 500 // of 1000
+	busyEnough = 500  // of 1000
+	overBusy   = 1000 // for each level of strain
 	// A new room's packets come later: until they are in the measure, it counts
 	// as this much, or as that if whoever comes first has no video.
 	newRoom    = 250
@@ -72,7 +73,7 @@ func (s *Server) at(call int64) *shard {
 func (s *Server) choose(now time.Time) *shard {
 	load := make([]int, len(s.shards))
 	for i, sh := range s.shards {
-		load[i] = int(sh.busy.Load())
+		load[i] = max(int(sh.busy.Load()), overBusy*int(sh.level.Load()))
 	}
 	for _, p := range s.places.of {
 		if now.Sub(p.since) < newRoomFor {

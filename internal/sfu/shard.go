@@ -27,6 +27,7 @@ const (
 type shard struct {
 	steering
 	load
+	strain
 	waiting
 	server *Server
 	socket udp.Socket
@@ -141,6 +142,7 @@ func (sh *shard) run() {
 			continue
 		}
 		failures = 0
+		sh.queued(n)
 		n = sh.gather(n)
 		for i, d := range sh.slots[:n] {
 			sh.slots[i] = sh.receive(d)
@@ -166,6 +168,7 @@ func (sh *shard) runInbox() bool {
 	sh.inbox = nil
 	sh.pending.Store(false)
 	sh.mu.Unlock()
+	sh.rest()
 	sh.wind()
 	for _, f := range tasks {
 		f()
@@ -217,6 +220,7 @@ func (sh *shard) timers() {
 	sh.due = sh.now + tickEvery
 	sh.ticks++
 	sh.tune(sh.now, len(sh.rooms), sh.count.Forwarded)
+	sh.adapt()
 	sh.feedback()
 	for _, r := range sh.rooms {
 		r.rank(sh.now)

@@ -1,11 +1,17 @@
 package sfu
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 const (
 	// loudest is how many speakers a receiver gets: tgcalls and ntgcalls refuse
 	// more than ten at a time (media.md 5.2).
 	loudest = 8
+	// fewest is how many it gets from a shard that has too much to do.
+	fewest = 4
 	// ranks has one place more, for those who are among the loudest
 	// themselves: nobody gets their own voice.
 	ranks = loudest + 1
@@ -39,8 +45,9 @@ func (r *room) admit(s *source, now int64) bool {
 	if s.rank >= 0 {
 		return true
 	}
+	n := r.shard.heard()
 	for i, holder := range r.ranked {
-		if holder == nil {
+		if holder == nil && (i < n || i == loudest) {
 			r.place(s, i, now)
 			return true
 		}
@@ -69,8 +76,10 @@ func (r *room) rank(at time.Duration) {
 			r.unrank(s)
 		}
 	}
+	n := r.shard.heard()
+	r.limit(n)
 	if last := r.ranked[loudest]; last != nil {
-		for i, s := range r.ranked[:loudest] {
+		for i, s := range r.ranked[:n] {
 			if s == nil { // the spare one moves up
 				r.ranked[loudest] = nil
 				r.place(last, i, last.rankedAt)
@@ -78,13 +87,40 @@ func (r *room) rank(at time.Duration) {
 			}
 		}
 	}
-	if len(r.sources) > loudest && now-r.swapped >= swapEvery {
-		r.swap(now)
+	if len(r.sources) > n && now-r.swapped >= swapEvery {
+		r.swap(now, n)
 	}
 }
 
-// swap gives the best waiting source the place of the quietest one.
-func (r *room) swap(now int64) {
+// limit takes all but the n loudest off their places.
+func (r *room) limit(n int) {
+	if n == loudest {
+		return
+	}
+	most := r.ranked[:loudest]
+	slices.SortFunc(most, func(a, b *source) int { return cmp.Compare(b.loudness(), a.loudness()) })
+	for i, s := range most {
+		switch {
+		case s == nil:
+		case i < n:
+			s.rank = i
+		default:
+			s.rank = -1
+			most[i] = nil
+		}
+	}
+}
+
+// loudness orders those who have places, and before none.
+func (s *source) loudness() int {
+	if s == nil {
+		return -1
+	}
+	return s.score
+}
+
+// swap gives the best waiting source the place of the quietest of n.
+func (r *room) swap(now int64, n int) {
 	var best *source
 	for _, s := range r.sources {
 		waiting := s != nil && s.open && now-s.heard < hold && (s.rank < 0 || s.rank == loudest)
@@ -96,7 +132,7 @@ func (r *room) swap(now int64) {
 		return
 	}
 	var worst *source
-	for _, s := range r.ranked[:loudest] {
+	for _, s := range r.ranked[:n] {
 		if s == nil {
 			return // taken with its next packet
 		}

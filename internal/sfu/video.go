@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"parley/internal/colibri"
@@ -264,6 +265,16 @@ func (v *video) lowest() *layer {
 		}
 	}
 	return nil
+}
+
+// below returns the next lower layer that sends, or the layer itself.
+func (l *layer) below() *layer {
+	for _, lower := range slices.Backward(l.video.layers[:l.rank]) {
+		if lower.live {
+			return lower
+		}
+	}
+	return l
 }
 
 // fits tells whether a layer is not too high. A screen of two layers is shown
