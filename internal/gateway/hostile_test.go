@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,6 +37,41 @@ func (l *pipes) Accept() (net.Conn, error) {
 func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
+// openRaw opens a WebSocket to g over a pipe, of which every byte is the
+// caller's. It works in a bubble; end ends all.
+func openRaw(t *testing.T, g *Gateway) (client net.Conn, end func()) {
+	t.Helper()
+	mux := http.NewServeMux()
+	g.Register(mux)
+	l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+	go func() { _ = web.Serve(l) }()
+	client, server := net.Pipe()
+	l.conns <- server
+	token, _ := newToken(g.secret)
+	_, _ = fmt.Fprintf(client, "GET /api/ws HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\n"+
+		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token)
+	answer, err := http.ReadResponse(bufio.NewReaderSize(client, 1), nil)
+	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(answer, err)
+	}
+	_ = answer.Body.Close()
+	return client, func() {
+		g.Close()
+		_ = web.Close()
+		_ = client.Close()
+	}
+}
+
+// wsFrame is a text frame, masked with zeros; more tells that others follow.
+func wsFrame(text string, more bool) []byte {
+	first := byte(0x81)
+	if more {
+		first = 0x01
+	}
+	return append([]byte{first, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...)
+}
+
 // TestUnreadAnswers asks much over a WebSocket and reads nothing: requests
 // wait for the answers before them, and then the client is cut off.
 func TestUnreadAnswers(t *testing.T) {
@@ -48,28 +84,11 @@ func TestUnreadAnswers(t *testing.T) {
 			asked++
 			return named(ctx, s, req)
 		}
-		g := New(m, []byte("secret"), slog.New(slog.DiscardHandler))
-		mux := http.NewServeMux()
-		g.Register(mux)
-		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-		web := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
-		go func() { _ = web.Serve(l) }()
-		client, server := net.Pipe()
-		l.conns <- server
-
-		token, _ := newToken(g.secret)
-		_, _ = fmt.Fprintf(client, "GET /api/ws HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nConnection: Upgrade\r\n"+
-			"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", token)
-		answer, err := http.ReadResponse(bufio.NewReaderSize(client, 1), nil)
-		if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
-			t.Fatal(answer, err)
-		}
-		_ = answer.Body.Close()
+		client, end := openRaw(t, New(m, []byte("secret"), slog.New(slog.DiscardHandler)))
+		defer end()
 		go func() { // until nobody reads any more
-			const ask = `{"method":"updates.getState"}`
-			frame := append([]byte{0x81, 0x80 | byte(len(ask)), 0, 0, 0, 0}, ask...) // text, masked with zeros
 			for range 10 * wsQueue {
-				if _, err := client.Write(frame); err != nil {
+				if _, err := client.Write(wsFrame(`{"method":"updates.getState"}`, false)); err != nil {
 					return
 				}
 			}
@@ -82,13 +101,35 @@ func TestUnreadAnswers(t *testing.T) {
 		m.mu.Unlock()
 		time.Sleep(wsHello + wsPing)
 		m.mu.Lock()
+		defer m.mu.Unlock()
 		if m.forgot != 1 {
 			t.Error("the client is not cut off")
 		}
-		m.mu.Unlock()
-		g.Close()
-		_ = web.Close()
-		_ = client.Close()
+	})
+}
+
+// TestUnfinishedMessage begins a message and does not go on.
+func TestUnfinishedMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &methods{call: named}
+		client, end := openRaw(t, New(m, []byte("secret"), slog.New(slog.DiscardHandler)))
+		defer end()
+		forgot := func() int {
+			synctest.Wait()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.forgot
+		}
+		go func() { _, _ = io.Copy(io.Discard, client) }()
+		_, _ = client.Write(wsFrame(`{"method":`, true))
+		time.Sleep(bodyTime - time.Second)
+		if forgot() != 0 {
+			t.Error("the client is cut off too early")
+		}
+		time.Sleep(2 * time.Second) // sooner than it would have to answer a ping
+		if forgot() != 1 {
+			t.Error("the client is not cut off")
+		}
 	})
 }
 

@@ -198,12 +198,16 @@ func (c *socket) serve(ctx context.Context, first wsRequest) {
 	wg.Wait()
 }
 
-// read waits for the next message.
+// read waits for the next message, which has to come as soon as other requests
+// once it has begun.
 func (c *socket) read(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	_, r, err := c.conn.Reader(ctx)
 	if err != nil {
 		return nil, err
 	}
+	defer time.AfterFunc(bodyTime, cancel).Stop()
 	return c.g.large.ReadAll(r)
 }
 

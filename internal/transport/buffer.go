@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 )
 
 // Sizes of a connection's buffers: where they start and what an idle
@@ -91,6 +92,9 @@ func (b *buffer) makeRoom(n int) error {
 			return ErrBusy
 		}
 		b.slot.Store(true)
+		if s, ok := b.src.(stream); ok {
+			_ = s.SetReadDeadline(time.Now().Add(LargeTimeout)) // the caller sets it anew for the next frame
+		}
 	}
 	grown := make([]byte, 2*len(b.data))
 	b.w = copy(grown, b.data[b.r:b.w])

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"time"
 )
 
 // ErrBusy ends a connection that would have taken one Slot too many.
@@ -10,6 +11,9 @@ var ErrBusy = errors.New("transport: too much is coming in at the same time")
 
 // largeSize is how many bytes of a frame or a request need no Slot.
 const largeSize = 64 << 10
+
+// LargeTimeout is how long the rest of a large frame may take.
+const LargeTimeout = 30 * time.Second
 
 // Slots bound how much memory is taken by what has come in part: each large
 // frame or request on its way takes one. They are shared by many connections;

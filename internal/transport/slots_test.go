@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 )
 
 // TestLargeFramesTakeSlots has two connections begin a large frame, for one of
@@ -67,6 +69,17 @@ func TestLargeFramesTakeSlots(t *testing.T) {
 				t.Error("a frame that has come keeps its slot")
 			}
 		}
+		_, _ = first.Write(frame[:half])
+		began := time.Now()
+		if err := <-read; !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != LargeTimeout {
+			t.Errorf("a frame that does not go on: %v after %v", err, time.Since(began))
+		}
+
+		first, c = open()
+		go func() {
+			_, err := c.ReadFrame()
+			read <- err
+		}()
 		_, _ = first.Write(frame[:half])
 		_ = c.Close()
 		if err := <-read; err == nil || len(slots) != 0 {
