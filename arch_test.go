@@ -39,7 +39,7 @@ var floors = [][]string{
 // get time and randomness as arguments.
 var pure = []string{
 	"internal/call", "internal/colibri", "internal/event", "internal/message", "internal/peer",
-	"internal/media/bwe", "internal/media/cache", "internal/media/h264",
+	"internal/media/ahead", "internal/media/bwe", "internal/media/cache", "internal/media/h264",
 	"internal/media/record", "internal/media/rtcp", "internal/media/rtp", "internal/media/rtx", "internal/media/sctp",
 	"internal/media/vp8", "internal/media/vp9",
 }

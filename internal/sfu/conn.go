@@ -21,9 +21,20 @@ const (
 
 // conn is one client's ICE, DTLS and SRTP, owned by the shard.
 type conn struct {
+	// What every packet to it touches lies in a row (see ahead.go).
 	connKey
-	user         int64 // nobody gets what they send themselves
-	room         *room
+	user      int64 // nobody gets what they send themselves
+	room      *room
+	audio     *source        // nil without sound
+	subs      []subscription // by the room's voices; as many as it needed so far
+	views     []*view        // by the room's video slots; nil = never wanted
+	out       srtp.Context   // nil until the handshake is done
+	addr      netip.AddrPort // where packets go; invalid before the first check
+	path      *path          // nil before it wanted video
+	served    uint64         // the last batch it got
+	transport uint16         // number of the next packet to it
+	hot       srtp.Hot       // what out reads
+
 	presentation bool // sends only
 	builtin      bool // no client: a player sends in its place
 	ufrag        string
@@ -35,36 +46,29 @@ type conn struct {
 	seen         time.Duration // last authenticated check or packet
 	rtt          time.Duration // smoothed; 0 = not known
 
-	addr        netip.AddrPort // where packets go; invalid before the first check
-	addrSeen    time.Duration  // last packet from there
+	addrSeen    time.Duration // last packet from where packets go
 	addrs       []netip.AddrPort
 	controlling bool // the client chooses the address
 	session     *session
 	plain       int // bytes of its handshake
 
-	in, out  srtp.Context // nil until the handshake is done
+	in       srtp.Context // nil until the handshake is done
 	streams  []stream
-	audio    *source // nil without sound
-	video    *video  // nil without camera or screen
+	video    *video // nil without camera or screen
 	arrivals *rtcp.Arrivals
 	queued   bool   // in the shard's reporting list
 	media    uint32 // the SSRC transport feedback speaks of
 	allowed  int    // bits per second, of a client without such feedback
 
-	place   int            // in the room's receivers, -1 for none
-	order   int            // in the shard's order
-	subs    []subscription // by the room's voices; as many as it needed so far
+	place   int // in the room's receivers, -1 for none
+	order   int // in the shard's order
 	retired map[uint32]uint64
 
-	views     []*view // by the room's video slots; nil = never wanted
 	wants     colibri.Wants
 	told      bool          // wants are the client's own
 	defaulted bool          // it never told, and gets a few
 	readyAt   time.Duration // when its handshake was done
 	planned   bool          // in the shard's list of conns to plan for
-	served    uint64        // the last batch it got
-	transport uint16        // number of the next packet to it
-	path      *path         // nil before it wanted video
 }
 
 // stream is one SSRC a client sends.

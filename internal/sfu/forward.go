@@ -146,7 +146,8 @@ func (sh *shard) forward() {
 	sh.batch++
 	for _, r := range sh.dirty {
 		if r.sounds {
-			for _, c := range r.receivers {
+			for i, c := range r.receivers {
+				look(r.receivers, i)
 				sh.fan(c, r.pending)
 			}
 		} else {
@@ -170,7 +171,8 @@ func (sh *shard) fanViewers(packets []packet) {
 			continue
 		}
 		l.served = sh.batch
-		for _, w := range slices.Backward(l.viewers) { // those who change layers leave the list
+		for i, w := range slices.Backward(l.viewers) { // those who change layers leave the list
+			lookBack(l.viewers, i)
 			c := w.conn
 			if c.served == sh.batch {
 				continue

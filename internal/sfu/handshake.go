@@ -145,7 +145,7 @@ func (sh *shard) ready(c *conn, in, out srtp.Context) {
 	if c.removed {
 		return
 	}
-	c.in, c.out, c.seen = in, out, sh.now
+	c.in, c.out, c.hot, c.seen = in, out, srtp.HotOf(out), sh.now
 	sh.count.Ready++
 	if !c.presentation { // an engine plays whatever arrives there (media.md 10.3)
 		c.room.addReceiver(c)

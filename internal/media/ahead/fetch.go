@@ -1,0 +1,10 @@
+//go:build amd64 || arm64
+
+package ahead
+
+import "unsafe"
+
+// Fetch asks for n lines from p on.
+//
+//go:noescape
+func Fetch(p unsafe.Pointer, n int)

@@ -1,0 +1,16 @@
+#include "textflag.h"
+
+// func Fetch(p unsafe.Pointer, n int)
+TEXT ·Fetch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), AX
+	MOVQ n+8(FP), CX
+
+next:
+	SUBQ $1, CX
+	JLT  done
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
+	JMP  next
+
+done:
+	RET
