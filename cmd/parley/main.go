@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -66,8 +67,12 @@ func run(ctx context.Context, s serve) error {
 	if s.Wait < 0 || s.Wait > maxWait {
 		return fmt.Errorf("%w: --media-wait %v is not in 0..%v", app.ErrSetting, s.Wait, maxWait)
 	}
+	procs := runtime.GOMAXPROCS(0)
+	if s.Wait > 0 {
+		runtime.GOMAXPROCS(2 * procs) // shards that wait keep theirs: udp.Nap
+	}
 	a, err := app.New(ctx, app.Config{
-		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media, MediaWait: s.Wait,
+		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media, MediaWait: s.Wait, Shards: procs,
 		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout, Log: os.Stderr,
 	})
 	if err != nil {

@@ -41,6 +41,7 @@ type Config struct {
 	Listen    string        // HOST:PORT of TCP
 	Media     string        // HOST:PORT of UDP
 	MediaWait time.Duration // how long packets of a busy server may wait to leave together
+	Shards    int           // of the media server; 0: one for each processor
 	PublicIPs []netip.Addr  // addresses clients are told; none: those of this machine
 	DB        string        // sqlite:FILE; empty: parley.db in Data
 	Debug     bool
@@ -192,7 +193,7 @@ func (a *App) openServices(ctx context.Context, hasher peer.Hasher) (err error) 
 	a.updates = updates.Start(live, updates.Config{Peers: a.dir, Log: a.db, Dialogs: a.db, Hasher: hasher, Logger: a.log})
 	a.calls = calls.New(calls.Config{Store: a.db, Hasher: hasher, Log: a.log})
 	a.dir.Connect(directory.Links{Publisher: a.updates, Calls: a.calls})
-	a.media, err = sfu.Start(live, sfu.Config{Listen: a.cfg.Media, PublicIPs: a.cfg.PublicIPs, Listener: a.calls, Log: a.log, Wait: a.cfg.MediaWait})
+	a.media, err = sfu.Start(live, sfu.Config{Listen: a.cfg.Media, PublicIPs: a.cfg.PublicIPs, Listener: a.calls, Log: a.log, Wait: a.cfg.MediaWait, Shards: a.cfg.Shards})
 	if err != nil {
 		return fmt.Errorf("%w: --media %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Media, err)
 	}

@@ -35,7 +35,7 @@ import (
 const (
 	// defaultTimeout is how long a connection may be silent, or be in the making.
 	defaultTimeout = 30 * time.Second
-	// maxShards is how many shards there are unless more are asked for.
+	// maxShards is how many shards there are at most: an ufrag's letters name more.
 	maxShards = 8
 )
 
@@ -60,7 +60,7 @@ type Config struct {
 	Log       *slog.Logger
 	Timeout   time.Duration // 0: 30 s
 	Portable  bool          // use the socket that works everywhere
-	Shards    int           // goroutines that forward; 0: one for each processor, 8 at most
+	Shards    int           // goroutines that forward, 8 at most; 0: one for each processor
 	// Wait is how long packets of a busy server may wait for others, so that
 	// those for one receiver leave as one; 0: not at all.
 	Wait time.Duration
@@ -121,11 +121,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 // grow makes the shards and starts them.
 func (s *Server) grow(n int, wait time.Duration) {
 	if n <= 0 {
-		n = min(runtime.GOMAXPROCS(0), maxShards)
+		n = runtime.GOMAXPROCS(0)
 	}
 	s.places.of = map[int64]*place{}
 	s.shards = []*shard{newShard(s, steering{away: map[netip.AddrPort]*shard{}}, s.socket)}
-	for i := 1; i < min(n, len(alphabet)); i++ {
+	for i := 1; i < min(n, maxShards); i++ {
 		branch := s.socket.Branch()
 		s.shards = append(s.shards, newShard(s, steering{index: i, branch: branch}, branch))
 	}
