@@ -15,7 +15,8 @@ const (
 	fullHeight = 720
 
 	// A tick is hard when datagrams waited so long and the shard was so busy, in
-	// thousandths; it is easy when none did and the shard was less busy.
+	// thousandths. It is easy when the shard was less busy than that: what waits
+	// then does not wait for the shard.
 	hardWait = 50 * time.Millisecond
 	hardBusy = 700
 	easyBusy = 600
@@ -48,7 +49,7 @@ type strain struct {
 func (s *strain) bear(now time.Duration, busy int) (changed bool) {
 	ease := 0
 	switch {
-	case s.waited < hardWait && busy < easyBusy:
+	case busy < easyBusy:
 		ease = 1
 	case s.waited >= hardWait && busy >= hardBusy:
 		ease = -1
