@@ -35,6 +35,7 @@ type serve struct {
 	Listen   string        `env:"PARLEY_LISTEN" default:":8080" placeholder:"HOST:PORT" help:"TCP address of MTProto, WebSocket and HTTP."`
 	Media    string        `env:"PARLEY_MEDIA" default:":8080" placeholder:"HOST:PORT" help:"UDP address of media."`
 	Wait     time.Duration `name:"media-wait" env:"PARLEY_MEDIA_WAIT" default:"5ms" help:"How long media packets of a busy server may wait to leave together; 0 for never."`
+	Loudest  int           `env:"PARLEY_LOUDEST" default:"8" help:"How many voices a participant hears at a time, 1 to 10."`
 	PublicIP []netip.Addr  `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
 	DB       string        `env:"PARLEY_DB" placeholder:"URL" help:"Database, sqlite:FILE (default: sqlite:DATA/parley.db)."`
 	Log      string        `env:"PARLEY_LOG" default:"info" enum:"info,debug" help:"Log level, info or debug."`
@@ -67,12 +68,15 @@ func run(ctx context.Context, s serve) error {
 	if s.Wait < 0 || s.Wait > maxWait {
 		return fmt.Errorf("%w: --media-wait %v is not in 0..%v", app.ErrSetting, s.Wait, maxWait)
 	}
+	if s.Loudest < 1 || s.Loudest > app.MostLoudest {
+		return fmt.Errorf("%w: --loudest %d is not in 1..%d", app.ErrSetting, s.Loudest, app.MostLoudest)
+	}
 	procs := runtime.GOMAXPROCS(0)
 	if s.Wait > 0 {
 		runtime.GOMAXPROCS(2 * procs) // shards that wait keep theirs: udp.Nap
 	}
 	a, err := app.New(ctx, app.Config{
-		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media, MediaWait: s.Wait, Shards: procs,
+		Dev: s.Dev, Data: s.Data, Listen: s.Listen, Media: s.Media, MediaWait: s.Wait, Shards: procs, Loudest: s.Loudest,
 		PublicIPs: s.PublicIP, DB: s.DB, Debug: s.Log == "debug", Out: os.Stdout, Log: os.Stderr,
 	})
 	if err != nil {

@@ -59,6 +59,8 @@ func TestWrongCommandLine(t *testing.T) {
 		"data by env":  {"PARLEY_DATA=" + file, []string{"serve"}, file},
 		"listen":       {"", []string{"serve", "--listen", "nowhere"}, "--listen nowhere"},
 		"db by env":    {"PARLEY_DB=redis://x", []string{"serve", "--listen", "127.0.0.1:0"}, "--db redis://x"},
+		"media wait":   {"", []string{"serve", "--media-wait", "1s"}, "--media-wait"},
+		"loudest":      {"PARLEY_LOUDEST=11", []string{"serve"}, "--loudest 11"},
 		"data is file": {"", []string{"serve", "--data", file}, file},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,6 +34,9 @@ var ErrSetting = errors.New("wrong setting")
 // dcID is the data centre this server is when a client does not say which.
 const dcID = 2
 
+// MostLoudest is the most voices that clients play at a time.
+const MostLoudest = sfu.MostLoudest
+
 // Config is what an operator sets.
 type Config struct {
 	Dev       bool          // test sign-in and a demo world
@@ -42,6 +45,7 @@ type Config struct {
 	Media     string        // HOST:PORT of UDP
 	MediaWait time.Duration // how long packets of a busy server may wait to leave together
 	Shards    int           // of the media server; 0: one for each processor
+	Loudest   int           // how many voices a participant hears at a time; 0: 8
 	PublicIPs []netip.Addr  // addresses clients are told; none: those of this machine
 	DB        string        // sqlite:FILE; empty: parley.db in Data
 	Debug     bool
@@ -193,7 +197,10 @@ func (a *App) openServices(ctx context.Context, hasher peer.Hasher) (err error) 
 	a.updates = updates.Start(live, updates.Config{Peers: a.dir, Log: a.db, Dialogs: a.db, Hasher: hasher, Logger: a.log})
 	a.calls = calls.New(calls.Config{Store: a.db, Hasher: hasher, Log: a.log})
 	a.dir.Connect(directory.Links{Publisher: a.updates, Calls: a.calls})
-	a.media, err = sfu.Start(live, sfu.Config{Listen: a.cfg.Media, PublicIPs: a.cfg.PublicIPs, Listener: a.calls, Log: a.log, Wait: a.cfg.MediaWait, Shards: a.cfg.Shards})
+	a.media, err = sfu.Start(live, sfu.Config{
+		Listen: a.cfg.Media, PublicIPs: a.cfg.PublicIPs, Listener: a.calls, Log: a.log,
+		Wait: a.cfg.MediaWait, Shards: a.cfg.Shards, Loudest: a.cfg.Loudest,
+	})
 	if err != nil {
 		return fmt.Errorf("%w: --media %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Media, err)
 	}

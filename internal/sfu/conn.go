@@ -176,10 +176,10 @@ func (c *conn) wanted(s *source) bool {
 	switch {
 	case s.conn == c || s.conn.user == c.user && c.user != 0:
 		return false
-	case s.rank < loudest:
+	case s.rank != spare:
 		return s.rank >= 0
 	}
-	return c.audio != nil && c.audio.rank >= 0 && c.audio.rank < loudest
+	return c.audio != nil && c.audio.rank >= 0 && c.audio.rank != spare
 }
 
 // add puts a connection into its room.

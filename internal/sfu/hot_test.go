@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -59,7 +60,7 @@ type bench struct {
 func newBench(tb testing.TB, senders, receivers int) *bench {
 	tb.Helper()
 	sock := &counting{space: make([]byte, 4096)}
-	s := &Server{events: newNotifier(nil), timeout: time.Minute, places: places{of: map[int64]*place{}}}
+	s := &Server{loudest: loudest, events: newNotifier(nil), timeout: time.Minute, places: places{of: map[int64]*place{}}}
 	s.shards = []*shard{newShard(s, steering{}, sock)}
 	b := &bench{socket: sock, shard: s.shards[0]}
 	material := make([]byte, srtp.GCM128.Material())
@@ -162,10 +163,17 @@ func TestReceiverMajor(t *testing.T) {
 	}
 }
 
-// TestLoudest lets twelve talk: everyone gets eight of them at a time, nobody
-// their own, and a louder one takes a place after the hold.
+// TestLoudest lets twelve talk: everyone gets as many of them at a time as the
+// operator says, nobody their own, and a louder one takes a place after the hold.
 func TestLoudest(t *testing.T) {
+	for _, n := range []int{1, loudest, MostLoudest} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) { testLoudest(t, n) })
+	}
+}
+
+func testLoudest(t *testing.T, most int) {
 	b := newBench(t, 12, 1)
+	b.server.loudest = most
 	listener := b.conns[connKey{1, 12}]
 	seq := uint16(0)
 	// talk lets all talk for a while and returns whom the listener got.
@@ -194,18 +202,18 @@ func TestLoudest(t *testing.T) {
 		return got
 	}
 	even := func(int) byte { return 0x80 | 40 }
-	if got := talk(time.Second, even); len(got) != loudest || got[1] != 50 {
+	if got := talk(time.Second, even); len(got) != most || got[1] != 50 {
 		t.Errorf("heard %v", got)
 	}
-	// The ninth is heard by the eight themselves, so that they get eight too.
-	for i, c := range b.senders[:loudest] {
+	// One more is heard by the loudest themselves, so that they get as many.
+	for i, c := range b.senders[:most] {
 		n := 0
 		for _, s := range b.rooms[1].sources {
 			if s != nil && c.wanted(s) {
 				n++
 			}
 		}
-		if n != loudest {
+		if n != most {
 			t.Errorf("speaker %d gets %d others", i, n)
 		}
 	}
@@ -216,15 +224,15 @@ func TestLoudest(t *testing.T) {
 		return 0x80 | 40
 	}
 	got := talk(3*time.Second, shout)
-	if got[12] < 50 || len(got) != loudest+1 {
+	if got[12] < 50 || len(got) != most+1 {
 		t.Errorf("heard %v of whom one shouts", got)
 	}
 	total := 0
 	for _, n := range got {
 		total += n
 	}
-	if total != 150*loudest {
-		t.Errorf("%d packets, want %d", total, 150*loudest)
+	if total != 150*most {
+		t.Errorf("%d packets, want %d", total, 150*most)
 	}
 	silent := func(i int) byte {
 		if i < 4 || i == 11 {
@@ -233,7 +241,7 @@ func TestLoudest(t *testing.T) {
 		return 0x80 | 40
 	}
 	talk(1500*time.Millisecond, silent)
-	if got := talk(200*time.Millisecond, silent); len(got) != 7 {
+	if got := talk(200*time.Millisecond, silent); len(got) != min(most, 7) {
 		t.Errorf("heard %v of seven", got)
 	}
 }

@@ -11,15 +11,15 @@ type room struct {
 	shard     *shard // that it lives on
 	call      int64
 	conns     map[int64]*conn
-	receivers []*conn        // that have keys and get packets
-	sources   []*source      // by slot; nil is free
-	voices    []*source      // those that were ever forwarded; nil is free
-	ranked    [ranks]*source // who is forwarded; nil is free
-	swapped   int64          // when the loudest changed last, in ns
-	pending   []packet       // to be forwarded at the end of the batch
-	sounds    bool           // some of them are sound
-	videos    []*video       // by slot; nil is free
-	unheard   bool           // somebody wants other heights than before
+	receivers []*conn            // that have keys and get packets
+	sources   []*source          // by slot; nil is free
+	voices    []*source          // those that were ever forwarded; nil is free
+	ranked    [spare + 1]*source // who is forwarded; nil is free
+	swapped   int64              // when the loudest changed last, in ns
+	pending   []packet           // to be forwarded at the end of the batch
+	sounds    bool               // some of them are sound
+	videos    []*video           // by slot; nil is free
+	unheard   bool               // somebody wants other heights than before
 	count     Traffic
 }
 

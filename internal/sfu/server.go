@@ -64,6 +64,9 @@ type Config struct {
 	// Wait is how long packets of a busy server may wait for others, so that
 	// those for one receiver leave as one; 0: not at all.
 	Wait time.Duration
+	// Loudest is how many voices a participant hears at a time, MostLoudest at
+	// most; 0: 8.
+	Loudest int
 }
 
 // Server is a running media server.
@@ -77,6 +80,7 @@ type Server struct {
 	print      [sha256.Size]byte
 	events     *notifier
 	timeout    time.Duration
+	loudest    int // immutable
 
 	ctx    context.Context // of the handshakes
 	cancel context.CancelFunc
@@ -95,7 +99,10 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: cfg.Log, socket: socket, timeout: cfg.Timeout}
+	s := &Server{log: cfg.Log, socket: socket, timeout: cfg.Timeout, loudest: min(cfg.Loudest, MostLoudest)}
+	if s.loudest <= 0 {
+		s.loudest = loudest
+	}
 	if s.timeout == 0 {
 		s.timeout = defaultTimeout
 	}

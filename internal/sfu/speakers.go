@@ -7,14 +7,17 @@ import (
 )
 
 const (
-	// loudest is how many speakers a receiver gets: tgcalls and ntgcalls refuse
-	// more than ten at a time (media.md 5.2).
+	// loudest is how many speakers a receiver gets unless the operator wants it
+	// otherwise.
 	loudest = 8
+	// MostLoudest is how many it may get: tgcalls and ntgcalls refuse more than
+	// ten at a time (media.md 5.2), and count those who were heard a moment ago.
+	MostLoudest = 10
 	// fewest is how many it gets from a shard that has too much to do.
 	fewest = 4
-	// ranks has one place more, for those who are among the loudest
+	// spare is the place of one more, for those who are among the loudest
 	// themselves: nobody gets their own voice.
-	ranks = loudest + 1
+	spare = MostLoudest
 
 	hold       = int64(time.Second)            // how long a place is kept at least
 	swapEvery  = int64(500 * time.Millisecond) // so that receivers see at most ten within a second
@@ -47,7 +50,7 @@ func (r *room) admit(s *source, now int64) bool {
 	}
 	n := r.shard.heard()
 	for i, holder := range r.ranked {
-		if holder == nil && (i < n || i == loudest) {
+		if holder == nil && (i < n || i == spare) {
 			r.place(s, i, now)
 			return true
 		}
@@ -78,10 +81,10 @@ func (r *room) rank(at time.Duration) {
 	}
 	n := r.shard.heard()
 	r.limit(n)
-	if last := r.ranked[loudest]; last != nil {
+	if last := r.ranked[spare]; last != nil {
 		for i, s := range r.ranked[:n] {
 			if s == nil { // the spare one moves up
-				r.ranked[loudest] = nil
+				r.ranked[spare] = nil
 				r.place(last, i, last.rankedAt)
 				break
 			}
@@ -94,10 +97,10 @@ func (r *room) rank(at time.Duration) {
 
 // limit takes all but the n loudest off their places.
 func (r *room) limit(n int) {
-	if n == loudest {
+	if n == r.shard.server.loudest {
 		return
 	}
-	most := r.ranked[:loudest]
+	most := r.ranked[:spare]
 	slices.SortFunc(most, func(a, b *source) int { return cmp.Compare(b.loudness(), a.loudness()) })
 	for i, s := range most {
 		switch {
@@ -123,7 +126,7 @@ func (s *source) loudness() int {
 func (r *room) swap(now int64, n int) {
 	var best *source
 	for _, s := range r.sources {
-		waiting := s != nil && s.open && now-s.heard < hold && (s.rank < 0 || s.rank == loudest)
+		waiting := s != nil && s.open && now-s.heard < hold && (s.rank < 0 || s.rank == spare)
 		if waiting && (best == nil || s.score > best.score) {
 			best = s
 		}
@@ -147,8 +150,8 @@ func (r *room) swap(now int64, n int) {
 	r.unrank(worst)
 	r.unrank(best)
 	r.place(best, i, now)
-	if from == loudest {
-		r.place(worst, loudest, now)
+	if from == spare {
+		r.place(worst, spare, now)
 	}
 	r.swapped = now
 }

@@ -112,9 +112,9 @@ func (sh *shard) bearable(w *view) *layer {
 // heard returns how many voices a receiver gets.
 func (sh *shard) heard() int {
 	if sh.level.Load() == mostStrain {
-		return fewest
+		return min(fewest, sh.server.loudest)
 	}
-	return loudest
+	return sh.server.loudest
 }
 
 // full tells whether nobody new gets in.
