@@ -20,6 +20,7 @@ type loadCmd struct {
 	Windows     int    `default:"3" help:"Windows to measure."`
 	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio."`
 	Feedback    bool   `help:"Receivers send RTCP: reports, transport-wide feedback, NACK."`
+	Listen      bool   `help:"Participants hear updates over WebSockets."`
 	AllowRemote bool   `help:"Allow a server that is not this machine."`
 	JSON        bool   `name:"json" help:"Print one line of JSON per window."`
 	Rooms       *int   `help:"Calls at a time."`
@@ -75,7 +76,7 @@ func (l loadCmd) run(ctx context.Context) error {
 	}
 	cfg := load.Config{
 		Scenario: s, PID: l.PID, Seconds: l.Seconds, Windows: l.Windows,
-		AllowRemote: l.AllowRemote, Feedback: l.Feedback, Progress: os.Stderr,
+		AllowRemote: l.AllowRemote, Feedback: l.Feedback, Listen: l.Listen, Progress: os.Stderr,
 	}
 	if cfg.Server, err = l.server(); err != nil {
 		return err

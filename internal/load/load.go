@@ -38,6 +38,7 @@ type Config struct {
 	Baseline    []string // command that runs ServeBaseline; nil: no baseline
 	AllowRemote bool
 	Feedback    bool // receivers send RTCP
+	Listen      bool // participants hear updates
 	Progress    io.Writer
 	Each        func(Window) // called for every window
 }
@@ -104,7 +105,7 @@ func Run(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	if err = open("parley", newParley(cfg.Server, cfg.Scenario), cfg.PID); err != nil {
+	if err = open("parley", newParley(cfg.Server, cfg.Scenario, cfg.Listen), cfg.PID); err != nil {
 		return err
 	}
 	for i := range cfg.Windows {

@@ -62,6 +62,19 @@ func TestFeedbackHarmsNobody(t *testing.T) {
 	}
 }
 
+// TestListen lets four join while everybody listens: all but themselves are told
+// of the last at least.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	server := serve(t)
+	for _, listen := range []bool{false, true} {
+		w := run(t, server, Config{Scenario: tiny(t, "J1"), Listen: listen})
+		if heard := float64(w.Pushes) * float64(w.Joins); listen && heard < 5 || !listen && heard != 0 {
+			t.Errorf("listening %v: %v pushes", listen, heard)
+		}
+	}
+}
+
 // TestRooms keeps rooms apart.
 func TestRooms(t *testing.T) {
 	t.Parallel()

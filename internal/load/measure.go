@@ -36,7 +36,8 @@ type Window struct {
 	Joins    int    `json:"joins,omitempty"` // of a storm
 	JoinRate figure `json:"joins_per_second,omitempty"`
 	JoinCPU  figure `json:"cpu_ms_per_join,omitempty"`
-	Late     figure `json:"publishers_late_ms"` // the worst delay of what was published
+	Pushes   figure `json:"pushes_per_join,omitempty"` // of updates, to clients that listen
+	Late     figure `json:"publishers_late_ms"`        // the worst delay of what was published
 }
 
 const (
@@ -180,6 +181,7 @@ func milliseconds(d time.Duration) figure { return figure(float64(d) / float64(t
 func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) {
 	s := c.scenario
 	w := Window{Scenario: s.Name, Feedback: c.feedback, Joins: s.Listeners * s.Rooms}
+	pushes := c.target.pushes()
 	before, err := c.read(pid)
 	if err != nil {
 		return w, err
@@ -198,6 +200,9 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	if err != nil {
 		return w, err
 	}
+	if err = c.hear(ctx); err != nil {
+		return w, err
+	}
 	after, err := c.read(pid)
 	if err != nil {
 		return w, err
@@ -205,6 +210,7 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	w.Received = after.received - before.received
 	w.Expected = w.Received // who was there when each packet was sent is nobody's to know
 	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
+	w.Pushes = figure(c.target.pushes()-pushes) / figure(w.Joins)
 	w.JoinRate = figure(float64(w.Joins) / elapsed.Seconds())
 	w.CPU, w.RSS, w.JoinCPU = figure(math.NaN()), figure(math.NaN()), figure(math.NaN())
 	if after.measured {
@@ -213,4 +219,17 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	}
 	c.latency(&w)
 	return w, c.leave(ctx, s.Publishers)
+}
+
+// hear waits for the last updates, if anybody listens.
+func (c *crowd) hear(ctx context.Context) error {
+	if c.target.pushes() == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(lastPush):
+		return nil
+	}
 }

@@ -85,6 +85,8 @@ func (p *peers) join(ctx context.Context, room, seat int, o offer) (remote, erro
 	return parseSDP(answer)
 }
 
+func (*peers) pushes() int64 { return 0 }
+
 func (p *peers) leave(ctx context.Context, room, seat int, _ offer) error {
 	_, err := p.post(ctx, "/leave", room, seat, "")
 	return err

@@ -17,6 +17,9 @@ func (w Window) String() string {
 	fmt.Fprintf(&b, "%.0f packets/s", float64(w.PPS))
 	if w.Joins > 0 {
 		fmt.Fprintf(&b, ", %d joins at %.0f/s, %s ms CPU each", w.Joins, float64(w.JoinRate), w.JoinCPU)
+		if w.Pushes > 0 {
+			fmt.Fprintf(&b, ", told by %s pushes", w.Pushes)
+		}
 	} else {
 		fmt.Fprintf(&b, ", %s us CPU each, %d of %d lost", w.CPU, w.Lost, w.Expected)
 	}
@@ -60,6 +63,7 @@ func Summary(windows []Window) string {
 		m.P99 = median(of, func(w Window) figure { return w.P99 })
 		m.RSS = median(of, func(w Window) figure { return w.RSS })
 		m.JoinCPU = median(of, func(w Window) figure { return w.JoinCPU })
+		m.Pushes = median(of, func(w Window) figure { return w.Pushes })
 		m.JoinRate = median(of, func(w Window) figure { return w.JoinRate })
 		for _, w := range of[1:] {
 			m.Lost, m.Expected, m.Broken = m.Lost+w.Lost, m.Expected+w.Expected, m.Broken+w.Broken
