@@ -35,33 +35,25 @@ type parley struct {
 	users    []*user // by room and seat
 	chats    []reference
 	calls    []reference
-	ears     *ears // nil: clients don't listen for updates
+	listen   bool // for updates, with ears
+	ears     ears
 }
 
 func newParley(base string, s Scenario, listen bool) *parley {
-	p := &parley{
-		api: newAPI(base, parallel), scenario: s, users: make([]*user, s.Rooms*s.seats()),
+	return &parley{
+		api: newAPI(base, parallel), scenario: s, listen: listen, users: make([]*user, s.Rooms*s.seats()),
 		chats: make([]reference, s.Rooms), calls: make([]reference, s.Rooms),
 	}
-	if listen {
-		p.ears = new(ears)
-	}
-	return p
 }
 
-func (p *parley) pushes() int64 {
-	if p.ears == nil {
-		return 0
-	}
-	return p.ears.pushes.Load()
-}
+func (p *parley) pushes() int64 { return p.ears.pushes.Load() }
 
 func (p *parley) user(room, seat int) *user { return p.users[room*p.scenario.seats()+seat] }
 
 func (p *parley) prepare(ctx context.Context) error {
 	err := each(ctx, len(p.users), func(ctx context.Context, i int) (err error) {
 		p.users[i], err = p.api.signIn(ctx, i)
-		if err == nil && p.ears != nil {
+		if err == nil && p.listen {
 			err = p.ears.open(ctx, p.users[i])
 		}
 		return err
@@ -148,9 +140,7 @@ func (p *parley) leave(ctx context.Context, room, seat int, o offer) error {
 
 func (p *parley) close(ctx context.Context) {
 	defer p.api.http.CloseIdleConnections()
-	if p.ears != nil {
-		defer p.ears.close()
-	}
+	defer p.ears.close()
 	_ = each(ctx, len(p.chats), func(ctx context.Context, room int) error {
 		u := p.user(room, 0)
 		if u == nil || p.chats[room].ID == "" {

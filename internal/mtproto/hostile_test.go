@@ -285,31 +285,6 @@ func TestUnusedKeysAreDeleted(t *testing.T) {
 	c.alive()
 }
 
-// pipes is a listener of pipes.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipes) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
-func (l *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (l *pipes) dial() net.Conn {
-	client, server := net.Pipe()
-	l.conns <- server
-	return client
-}
-
 // TestRequestsThatNeverEnd begins requests of all kinds over HTTP and does not
 // go on.
 func TestRequestsThatNeverEnd(t *testing.T) {
@@ -319,8 +294,8 @@ func TestRequestsThatNeverEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.cfg.HTTP = s.PlainHTTP()
-		l := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
+		l := &handedListener{conns: make(chan net.Conn), done: ctx.Done(), addr: &net.TCPAddr{}}
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(ctx, l) }()
 		for _, request := range []string{
@@ -330,7 +305,8 @@ func TestRequestsThatNeverEnd(t *testing.T) {
 			"POST /apiw1 HTTP/1.1\r\nHost: a\r\nX-Name: ",
 			"POST /",
 		} {
-			c := l.dial()
+			c, server := net.Pipe()
+			l.hand(server)
 			_, _ = io.WriteString(c, request)
 			_ = c.SetReadDeadline(time.Now().Add(requestTime + time.Second))
 			if answer, err := io.ReadAll(c); err != nil {

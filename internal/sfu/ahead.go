@@ -15,14 +15,12 @@ const (
 	keysAhead = 2
 )
 
-// How much is asked for.
+// How many bytes of each are touched.
 const (
-	connLines    = (int(unsafe.Offsetof(conn{}.hot)+unsafe.Sizeof(srtp.Hot{})) + ahead.Line - 1) / ahead.Line
-	viewLines    = (int(unsafe.Offsetof(view{}.runs)) + ahead.Line - 1) / ahead.Line
-	pathLines    = (int(unsafe.Sizeof(path{})) + ahead.Line - 1) / ahead.Line
-	contextLines = (srtp.HotContext + ahead.Line - 1) / ahead.Line
-	keysLines    = (srtp.HotKeys + ahead.Line - 1) / ahead.Line
-	tableLines   = (srtp.HotTable + ahead.Line - 1) / ahead.Line
+	hotConn = int(unsafe.Offsetof(conn{}.hot) + unsafe.Sizeof(srtp.Hot{}))
+	hotView = int(unsafe.Offsetof(view{}.runs))
+	hotPath = int(unsafe.Sizeof(path{}))
+	hotSub  = int(unsafe.Sizeof(subscription{}))
 )
 
 // look asks for what sending to the receivers after the i-th touches.
@@ -31,7 +29,7 @@ func look(all []*conn, i int) {
 		all[i].fetch()
 	}
 	if i += connAhead - keysAhead; i < len(all) {
-		ahead.Fetch(unsafe.Pointer(all[i]), connLines)
+		ahead.Fetch(unsafe.Pointer(all[i]), hotConn)
 	}
 }
 
@@ -41,18 +39,18 @@ func lookBack(all []*view, i int) {
 		all[i].conn.fetch()
 	}
 	if i -= connAhead - keysAhead; i >= 0 {
-		ahead.Fetch(unsafe.Pointer(all[i].conn), connLines)
+		ahead.Fetch(unsafe.Pointer(all[i].conn), hotConn)
 	}
 	if i -= viewAhead - connAhead; i >= 0 {
-		ahead.Fetch(unsafe.Pointer(all[i]), viewLines)
+		ahead.Fetch(unsafe.Pointer(all[i]), hotView)
 	}
 }
 
 // fetch asks for what a connection points to.
 func (c *conn) fetch() {
-	ahead.Fetch(unsafe.Pointer(unsafe.SliceData(c.subs)), 1)
-	ahead.Fetch(unsafe.Pointer(c.path), pathLines)
-	ahead.Fetch(c.hot.Context, contextLines)
-	ahead.Fetch(c.hot.Keys, keysLines)
-	ahead.Fetch(c.hot.Table, tableLines)
+	ahead.Fetch(unsafe.Pointer(unsafe.SliceData(c.subs)), hotSub)
+	ahead.Fetch(unsafe.Pointer(c.path), hotPath)
+	ahead.Fetch(c.hot.Context, srtp.HotContext)
+	ahead.Fetch(c.hot.Keys, srtp.HotKeys)
+	ahead.Fetch(c.hot.Table, srtp.HotTable)
 }

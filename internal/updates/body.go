@@ -1,7 +1,6 @@
 package updates
 
 import (
-	"encoding/json"
 	"sync"
 
 	"parley/internal/rpc"
@@ -48,7 +47,7 @@ func (b *body) MarshalJSON() ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.json.bytes == nil && b.json.err == nil {
-		b.json.bytes, b.json.err = json.Marshal(b.updates)
+		b.json.bytes, b.json.err = b.updates.MarshalJSON() // json.Marshal would look it through again
 	}
 	return b.json.bytes, b.json.err
 }

@@ -2,6 +2,3 @@
 // that it has come from the slow end of the caches by then. To ask costs a few
 // instructions and changes nothing else: any address will do.
 package ahead
-
-// Line is how many bytes the processor brings at a time.
-const Line = 64

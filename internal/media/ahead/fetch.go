@@ -4,7 +4,7 @@ package ahead
 
 import "unsafe"
 
-// Fetch asks for n lines from p on.
+// Fetch asks for the n bytes from p on.
 //
 //go:noescape
 func Fetch(p unsafe.Pointer, n int)

@@ -6,10 +6,11 @@ TEXT ·Fetch(SB), NOSPLIT, $0-16
 	MOVQ n+8(FP), CX
 
 next:
-	SUBQ $1, CX
-	JLT  done
+	CMPQ CX, $0
+	JLE  done
 	PREFETCHT0 (AX)
 	ADDQ $64, AX
+	SUBQ $64, CX
 	JMP  next
 
 done:

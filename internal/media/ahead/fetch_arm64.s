@@ -6,10 +6,11 @@ TEXT ·Fetch(SB), NOSPLIT, $0-16
 	MOVD n+8(FP), R1
 
 next:
-	SUBS $1, R1, R1
-	BLT  done
+	CMP  $0, R1
+	BLE  done
 	PRFM (R0), PLDL1KEEP
 	ADD  $64, R0, R0
+	SUB  $64, R1, R1
 	B    next
 
 done:

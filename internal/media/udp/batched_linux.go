@@ -65,19 +65,17 @@ func newBatched(b *net.UDPConn) (Trunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	domain, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	six := err == nil && domain == unix.AF_INET6
 	_, err = unix.GetsockoptInt(d.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	gso := err == nil
 	_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
-	s := &batched{batchSender: newBatchSender(newBase(d), d, six, gso), in: newBatch(MaxBatch, arrivalSize)}
+	s := &batched{batchSender: newBatchSender(newBase(d), d, gso), in: newBatch(MaxBatch, arrivalSize)}
 	s.readFD, s.pollFD = s.read, func(uintptr) { s.read(0) }
 	return s, nil
 }
 
 // Branch implements Trunk.
 func (s *batched) Branch() *Branch {
-	return newBranch(s.base, newBatchSender(s.base, s.on, s.six, s.gso))
+	return newBranch(s.base, newBatchSender(s.base, s.on, s.gso))
 }
 
 // Read implements Socket.

@@ -20,6 +20,7 @@ import (
 // a thread that has nothing to do.
 type descriptor struct {
 	fd    int
+	six   bool            // an IPv6 socket: IPv4 addresses go mapped
 	gate  *os.File        // an epoll instance, readable when fd is
 	raw   syscall.RawConn // of gate; uses of fd go through it, so that Close waits for them
 	local net.Addr
@@ -37,6 +38,8 @@ func newDescriptor(c *net.UDPConn) (*descriptor, error) {
 	if err = errors.Join(err, dupErr); err != nil {
 		return nil, fmt.Errorf("take media socket: %w", err)
 	}
+	domain, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	d.six = err == nil && domain == unix.AF_INET6
 	if err := d.watch(); err != nil {
 		_ = unix.Close(d.fd)
 		return nil, fmt.Errorf("watch media socket: %w", err)
@@ -75,7 +78,7 @@ func (d *descriptor) LocalAddr() net.Addr { return d.local }
 // WriteToUDPAddrPort doesn't wait for room in the socket's buffer.
 func (d *descriptor) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (n int, err error) {
 	sa := unix.Sockaddr(&unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
-	if a := d.local.(*net.UDPAddr).IP; a.To4() != nil {
+	if !d.six {
 		sa = &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()}
 	}
 	var sendErr error

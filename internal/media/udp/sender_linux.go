@@ -21,7 +21,6 @@ const (
 type batchSender struct {
 	base
 	on   *descriptor
-	six  bool // an IPv6 socket: IPv4 addresses go mapped
 	gso  bool // the kernel splits runs
 	out  batch
 	runs []run // of out's messages
@@ -44,9 +43,9 @@ type run struct {
 	closed                    bool
 }
 
-func newBatchSender(b base, d *descriptor, six, gso bool) *batchSender {
+func newBatchSender(b base, d *descriptor, gso bool) *batchSender {
 	s := &batchSender{
-		base: b, on: d, six: six, gso: gso, out: newBatch(maxQueued, controlSize),
+		base: b, on: d, gso: gso, out: newBatch(maxQueued, controlSize),
 		runs: make([]run, 0, maxQueued), arena: make([]byte, arenaSize),
 	}
 	for i := range s.out.messages {
@@ -61,7 +60,7 @@ func newBatchSender(b base, d *descriptor, six, gso bool) *batchSender {
 // setAddress writes to for the kernel and returns its length.
 func (s *batchSender) setAddress(sa *unix.RawSockaddrInet6, to netip.AddrPort) uint32 {
 	port := to.Port()<<8 | to.Port()>>8
-	if s.six {
+	if s.on.six {
 		*sa = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: port, Addr: to.Addr().As16()}
 		return unix.SizeofSockaddrInet6
 	}
@@ -80,7 +79,7 @@ func (s *batchSender) Space(n int) []byte {
 // Send implements Sender: a datagram joins the last run when it goes to the
 // same address and the run's sizes allow it.
 func (s *batchSender) Send(n int, to netip.AddrPort) {
-	if !s.six && !to.Addr().Unmap().Is4() {
+	if !s.on.six && !to.Addr().Unmap().Is4() {
 		s.sent.Failed++
 		return
 	}
