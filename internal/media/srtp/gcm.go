@@ -23,16 +23,18 @@ const (
 
 // gcm is AEAD_AES_128_GCM or AEAD_AES_256_GCM.
 type gcm struct {
+	fast              *sealer // does what rtp does; nil where it cannot
 	rtp, rtcp         cipher.AEAD
 	rtpSalt, rtcpSalt [saltSize]byte
-	nonce             [saltSize]byte // scratch: arguments of an interface would escape
+	iv                [aes.BlockSize]byte // nonce and counter; scratch: arguments of an interface would escape
 	aad               [rtcpHeader + indexSize]byte
 	index             uint32 // of the last SRTCP packet sent
 	seen              sources
 }
 
-func newGCM(key, salt []byte) (*gcm, error) {
+func newGCM(key, salt []byte, seals bool) (*gcm, error) {
 	g := &gcm{}
+	g.iv[len(g.iv)-1] = 1
 	for _, part := range []struct {
 		aead             *cipher.AEAD
 		salt             *[saltSize]byte
@@ -57,13 +59,16 @@ func newGCM(key, salt []byte) (*gcm, error) {
 		if *part.aead, err = cipher.NewGCM(block); err != nil {
 			return nil, fmt.Errorf("make srtp cipher: %w", err)
 		}
+		if seals && part.aead == &g.rtp {
+			g.fast = newSealer(k, block)
+		}
 	}
 	return g, nil
 }
 
 // rtpNonce sets the IV of RFC 7714 8.1.
 func (g *gcm) rtpNonce(ssrc []byte, index uint64) {
-	n, s := &g.nonce, &g.rtpSalt
+	n, s := &g.iv, &g.rtpSalt
 	n[0], n[1] = s[0], s[1]
 	n[2], n[3], n[4], n[5] = s[2]^ssrc[0], s[3]^ssrc[1], s[4]^ssrc[2], s[5]^ssrc[3]
 	n[6], n[7], n[8] = s[6]^byte(index>>40), s[7]^byte(index>>32), s[8]^byte(index>>24)
@@ -72,8 +77,8 @@ func (g *gcm) rtpNonce(ssrc []byte, index uint64) {
 
 // rtcpNonce sets the IV of RFC 7714 9.1.
 func (g *gcm) rtcpNonce(ssrc []byte, index uint32) {
-	n := &g.nonce
-	*n = g.rtcpSalt
+	n := &g.iv
+	copy(n[:], g.rtcpSalt[:])
 	for i := range 4 {
 		n[2+i] ^= ssrc[i]
 		n[8+i] ^= byte(index >> (24 - 8*i))
@@ -83,7 +88,10 @@ func (g *gcm) rtcpNonce(ssrc []byte, index uint32) {
 func (g *gcm) SealRTP(dst, header, payload []byte, index uint64) (int, error) {
 	n := copy(dst, header)
 	g.rtpNonce(header[8:12], index)
-	return n + len(g.rtp.Seal(dst[n:n], g.nonce[:], payload, dst[:n])), nil
+	if g.fast != nil && n <= maxHeader {
+		return n + g.fast.seal(dst[n:], payload, dst[:n], &g.iv), nil
+	}
+	return n + len(g.rtp.Seal(dst[n:n], g.iv[:saltSize], payload, dst[:n])), nil
 }
 
 func (g *gcm) OpenRTP(packet []byte, header int, index uint64) ([]byte, error) {
@@ -91,7 +99,7 @@ func (g *gcm) OpenRTP(packet []byte, header int, index uint64) ([]byte, error) {
 		return nil, ErrAuth
 	}
 	g.rtpNonce(packet[8:12], index)
-	if _, err := g.rtp.Open(packet[header:header], g.nonce[:], packet[header:], packet[:header]); err != nil {
+	if _, err := g.rtp.Open(packet[header:header], g.iv[:saltSize], packet[header:], packet[:header]); err != nil {
 		return nil, ErrAuth
 	}
 	return packet[:len(packet)-tagSize], nil
@@ -106,7 +114,7 @@ func (g *gcm) SealRTCP(dst, packet []byte) (int, error) {
 	copy(g.aad[:], packet[:rtcpHeader])
 	binary.BigEndian.PutUint32(g.aad[rtcpHeader:], g.index|encrypted)
 	copy(dst, packet[:rtcpHeader])
-	n := rtcpHeader + len(g.rtcp.Seal(dst[rtcpHeader:rtcpHeader], g.nonce[:], packet[rtcpHeader:], g.aad[:]))
+	n := rtcpHeader + len(g.rtcp.Seal(dst[rtcpHeader:rtcpHeader], g.iv[:saltSize], packet[rtcpHeader:], g.aad[:]))
 	return n + copy(dst[n:], g.aad[rtcpHeader:]), nil
 }
 
@@ -123,7 +131,7 @@ func (g *gcm) OpenRTCP(packet []byte) ([]byte, error) {
 	g.rtcpNonce(packet[4:8], index)
 	copy(g.aad[:], packet[:rtcpHeader])
 	copy(g.aad[rtcpHeader:], packet[end:])
-	if _, err := g.rtcp.Open(packet[rtcpHeader:rtcpHeader], g.nonce[:], packet[rtcpHeader:end], g.aad[:]); err != nil {
+	if _, err := g.rtcp.Open(packet[rtcpHeader:rtcpHeader], g.iv[:saltSize], packet[rtcpHeader:end], g.aad[:]); err != nil {
 		return nil, ErrAuth
 	}
 	g.seen.note(ssrc, index)

@@ -23,6 +23,10 @@ func HotOf(c Context) Hot {
 	if !ok {
 		return Hot{}
 	}
+	if g.fast != nil {
+		keys, size := unsafe.Pointer(g.fast), unsafe.Sizeof(*g.fast)
+		return Hot{Context: unsafe.Pointer(g), Keys: keys, Table: unsafe.Add(keys, size-HotTable)}
+	}
 	aead := (*[2]unsafe.Pointer)(unsafe.Pointer(&g.rtp))[1] // the value of an interface
 	return Hot{Context: unsafe.Pointer(g), Keys: aead, Table: unsafe.Add(aead, hotTable)}
 }

@@ -73,7 +73,11 @@ func (p Profile) Material() int {
 // Pair makes the contexts of both directions from exported keying material;
 // client tells whether we were the DTLS client.
 func Pair(p Profile, material []byte, client bool) (in, out Context, err error) {
-	if len(material) != p.Material() || len(material) == 0 {
+	switch p.Material() {
+	case 0:
+		return nil, nil, fmt.Errorf("%w: %#x", errProfile, uint16(p))
+	case len(material):
+	default:
 		return nil, nil, errKeys
 	}
 	k, s := p.lengths()
@@ -82,24 +86,17 @@ func Pair(p Profile, material []byte, client bool) (in, out Context, err error) 
 		theirs, ours = 1, 0
 	}
 	make1 := func(side int) (Context, error) {
-		return New(p, material[side*k:(side+1)*k], material[2*k+side*s:2*k+(side+1)*s])
+		key, salt := material[side*k:(side+1)*k], material[2*k+side*s:2*k+(side+1)*s]
+		if p == CMSHA1 {
+			return newCM(key, salt)
+		}
+		return newGCM(key, salt, side == ours)
 	}
 	if in, err = make1(theirs); err != nil {
 		return nil, nil, err
 	}
 	out, err = make1(ours)
 	return in, out, err
-}
-
-// New returns the context of a master key and salt.
-func New(p Profile, key, salt []byte) (Context, error) {
-	if k, s := p.lengths(); k == 0 || len(key) != k || len(salt) != s {
-		return nil, fmt.Errorf("%w: profile %#x", errProfile, uint16(p))
-	}
-	if p == CMSHA1 {
-		return newCM(key, salt)
-	}
-	return newGCM(key, salt)
 }
 
 // derive is the key derivation of RFC 3711 4.3 with a rate of zero.
