@@ -71,18 +71,18 @@ type client struct {
 	sees    bool      // it says which videos it wants to see
 	peers   []string  // their endpoints
 
-	socket   *net.UDPConn
+	socket   *socket
 	count    *counter
 	records  *packetio.Buffer
 	dtls     *dtls.Conn
 	data     *messages     // nil without a data channel
-	in       *srtp.Context // owned by read, once ready
+	in       *srtp.Context // owned by who reads, once ready
 	out      *srtp.Context // owned by the pump
 	reports  *srtp.Context // owned by the keeper; for RTCP
 	ready    atomic.Bool
-	answered atomic.Int64 // when the last check was answered
-	sequence uint16       // transport-wide; owned by the pump
-	done     chan struct{}
+	answered atomic.Int64  // when the last check was answered
+	sequence uint16        // transport-wide; owned by the pump
+	done     chan struct{} // closed when nobody follows the socket
 }
 
 // nextTransport returns the next transport-wide sequence number.
@@ -115,7 +115,7 @@ func (c *client) connect(ctx context.Context, r remote) error {
 		return err
 	}
 	c.records, c.done = packetio.NewBuffer(), make(chan struct{})
-	go c.read()
+	go func() { defer close(c.done); c.socket.follow(c.take) }()
 	if err = c.reach(ctx); err == nil {
 		err = c.handshake(ctx)
 	}
@@ -125,6 +125,10 @@ func (c *client) connect(ctx context.Context, r remote) error {
 	if err != nil {
 		c.close()
 		return fmt.Errorf("connect to %s: %w", r.addr, err)
+	}
+	if c.probe == nil { // from now on the keeper reads
+		c.socket.hush()
+		<-c.done
 	}
 	return nil
 }
@@ -160,12 +164,7 @@ func (c *client) check() error {
 	return c.write(m.Raw)
 }
 
-func (c *client) write(b []byte) error {
-	if _, err := c.socket.WriteToUDPAddrPort(b, c.addr); err != nil {
-		return fmt.Errorf("send: %w", err)
-	}
-	return nil
-}
+func (c *client) write(b []byte) error { return c.socket.write(b, c.addr) }
 
 var errFingerprint = errors.New("the server's certificate is not the announced one")
 
@@ -221,41 +220,34 @@ func (c *client) keys() error {
 	return nil
 }
 
-// read sorts what comes, until the socket closes.
-func (c *client) read() {
-	defer close(c.done)
-	b, control := make([]byte, maxPacket), make([]byte, controlSize)
-	for {
-		n, said, _, _, err := c.socket.ReadMsgUDPAddrPort(b, control)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil || n < 2:
-		case b[0] < 4:
-			c.answered.Store(int64(c.clock()))
-		case b[0] >= 20 && b[0] < 64:
-			_, _ = c.records.Write(b[:n])
-		case !c.ready.Load():
-		case b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223:
-			c.takeRTCP(b[:n])
-		case b[0]>>6 == 2 && n >= 12:
-			if c.hearing != nil {
-				c.hearing.note(b[:n], c.came(control[:said]))
-			}
-			if isMedia(b[:n]) {
-				c.takeMedia(b[:n])
-			}
+// take sorts what comes.
+func (c *client) take(b []byte, at time.Time) {
+	switch {
+	case len(b) < 2:
+	case b[0] < 4:
+		c.answered.Store(int64(c.clock()))
+	case b[0] >= 20 && b[0] < 64:
+		_, _ = c.records.Write(b)
+	case !c.ready.Load():
+	case b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223:
+		c.takeRTCP(b)
+	case b[0]>>6 == 2 && len(b) >= 12:
+		if c.hearing != nil {
+			c.hearing.note(b, c.came(at))
+		}
+		if isMedia(b) {
+			c.takeMedia(b)
 		}
 	}
 }
 
-// came returns when a packet came.
-func (c *client) came(control []byte) time.Duration {
+// came returns when a packet came, however late it is read.
+func (c *client) came(at time.Time) time.Duration {
 	now := c.clock()
-	if at, ok := arrival(control); ok {
-		return now - time.Since(at)
+	if at.IsZero() {
+		return now
 	}
-	return now
+	return now - time.Since(at)
 }
 
 // takeRTCP looks for requests of key frames.
@@ -306,7 +298,7 @@ func (c *client) close() {
 		_ = c.dtls.Close()
 	}
 	if c.socket != nil {
-		_ = c.socket.Close()
+		c.socket.close()
 		<-c.done
 	}
 	if c.records != nil {
@@ -324,8 +316,9 @@ func (r records) ReadFrom(b []byte) (int, net.Addr, error) {
 
 func (r records) WriteTo(b []byte, _ net.Addr) (int, error) { return len(b), r.c.write(b) }
 func (r records) Close() error                              { return r.c.records.Close() }
-func (r records) LocalAddr() net.Addr                       { return r.c.socket.LocalAddr() }
-func (r records) SetDeadline(t time.Time) error             { return r.c.records.SetReadDeadline(t) }
+func (r records) LocalAddr() net.Addr                       { return r.c.socket.watched.LocalAddr() }
+
+func (r records) SetDeadline(t time.Time) error { return r.c.records.SetReadDeadline(t) }
 
 func (r records) SetReadDeadline(t time.Time) error { return r.c.records.SetReadDeadline(t) }
 func (records) SetWriteDeadline(time.Time) error    { return nil }

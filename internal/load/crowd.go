@@ -156,8 +156,9 @@ func (c *crowd) close(ctx context.Context) {
 	c.target.close(ctx)
 }
 
-// keep sends what engines send all the time, until ctx ends: checks, wishes
-// and feedback, each client's at its own time.
+// keep reads what came to those who need not hear it at once, and sends what
+// engines send all the time, until ctx ends: checks, wishes and feedback, each
+// client's at its own time.
 func (c *crowd) keep(ctx context.Context) {
 	tick := time.NewTicker(stepEvery)
 	defer tick.Stop()
@@ -175,7 +176,13 @@ func (c *crowd) keep(ctx context.Context) {
 			if m.data != nil && (step+i)%(wantEvery*steps) == 0 {
 				_ = m.want()
 			}
-			if m.hearing != nil && (step+i)%int(feedbackEvery/stepEvery) == 0 {
+			if (step+i)%int(feedbackEvery/stepEvery) != 0 {
+				continue
+			}
+			if m.probe == nil {
+				m.socket.collect(m.take)
+			}
+			if m.hearing != nil {
 				m.sendFeedback()
 			}
 		}

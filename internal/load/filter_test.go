@@ -36,8 +36,8 @@ func TestFilter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		from, err := net.Dial("udp4", conn.LocalAddr().String())
+		defer conn.close()
+		from, err := net.Dial("udp4", conn.watched.LocalAddr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,10 +49,10 @@ func TestFilter(t *testing.T) {
 				t.Fatal(err)
 			}
 			keep := !isMedia(p) || sampled && (name == "sample" || name == "vp8 marker")
-			if err := conn.SetReadDeadline(time.Now().Add(wait(keep))); err != nil {
+			if err := conn.watched.SetReadDeadline(time.Now().Add(wait(keep))); err != nil {
 				t.Fatal(err)
 			}
-			n, _, err := conn.ReadFromUDPAddrPort(b)
+			n, _, err := conn.watched.ReadFromUDPAddrPort(b)
 			if (err == nil) != keep || keep && n != len(p) {
 				t.Errorf("%s, sampled %v: read %d bytes, %v; want it kept: %v", name, sampled, n, err, keep)
 			}

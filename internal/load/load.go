@@ -4,10 +4,11 @@
 // A crowd of clients joins through the server's JSON API and connects with ICE,
 // DTLS and SRTP. Publishers send synthetic media at exact times. Nobody but two
 // probes reads what arrives: a filter in the kernel drops it, and the drops are
-// counted, so that neither the load's own work nor its wake-ups disturb the
-// server. Its CPU and memory are read from /proc. As numbers differ from
-// machine to machine and from hour to hour, a bare pion SFU, the baseline, can
-// be measured in turns with it: what lasts is the ratio.
+// counted; what is no media waits until it is collected, ten times a second. So
+// neither the load's own work nor its wake-ups disturb the server. Its CPU and
+// memory are read from /proc. As numbers differ from machine to machine and
+// from hour to hour, a bare pion SFU, the baseline, can be measured in turns
+// with it: what lasts is the ratio.
 package load
 
 import (

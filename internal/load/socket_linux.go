@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,30 +13,43 @@ import (
 
 // listen opens a UDP socket towards remote. Unless keep is set it drops media
 // in the kernel, but for a sample if asked.
-func listen(remote netip.Addr, keep, sample bool) (*net.UDPConn, *counter, error) {
-	network, local := "udp4", netip.IPv4Unspecified()
+func listen(remote netip.Addr, keep, sample bool) (*socket, *counter, error) {
+	family, local := unix.AF_INET, netip.IPv4Unspecified()
 	if remote.Is6() {
-		network, local = "udp6", netip.IPv6Unspecified()
+		family, local = unix.AF_INET6, netip.IPv6Unspecified()
 	}
 	if remote.IsLoopback() {
 		local = remote
 	}
-	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open socket: %w", err)
 	}
+	s := &socket{file: os.NewFile(uintptr(fd), "media socket"), b: make([]byte, maxPacket), control: make([]byte, controlSize)}
 	count := new(counter)
-	raw, err := conn.SyscallConn()
+	if err = prepare(fd, keep, sample, count); err == nil {
+		err = unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, 0)))
+	}
 	if err == nil {
-		if cerr := raw.Control(func(fd uintptr) { err = prepare(int(fd), keep, sample, count) }); err == nil {
-			err = cerr
-		}
+		s.raw, err = s.file.SyscallConn()
+	}
+	var watched net.PacketConn
+	if err == nil {
+		watched, err = net.FilePacketConn(s.file)
 	}
 	if err != nil {
-		_ = conn.Close()
+		_ = s.file.Close()
 		return nil, nil, fmt.Errorf("prepare socket: %w", err)
 	}
-	return conn, count, nil
+	s.watched = watched.(*net.UDPConn)
+	return s, count, nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
 // prepare sets the filter and the buffer of a socket, and finds its inode.
@@ -67,17 +81,23 @@ func prepare(fd int, keep, sample bool, count *counter) error {
 	return nil
 }
 
-// arrival returns when a packet reached this machine, if its control messages
-// say so.
-func arrival(control []byte) (at time.Time, ok bool) {
-	messages, err := unix.ParseSocketControlMessage(control)
+// receive reads a packet that is there, and when it reached this machine if
+// its control messages say so.
+func receive(fd int, b, control []byte) (n int, at time.Time, ok bool) {
+	n, said, _, _, err := unix.Recvmsg(fd, b, control, unix.MSG_DONTWAIT)
 	if err != nil {
-		return at, false
+		return 0, at, false
 	}
+	messages, _ := unix.ParseSocketControlMessage(control[:said])
 	for _, m := range messages {
 		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= 16 {
-			return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:]))), true
+			at = time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
 		}
 	}
-	return at, false
+	return n, at, true
+}
+
+// send doesn't wait for room in the socket's buffer.
+func send(fd int, b []byte, to netip.AddrPort) error {
+	return unix.Sendto(fd, b, unix.MSG_DONTWAIT, sockaddr(to)) //nolint:wrapcheck // the caller does
 }
