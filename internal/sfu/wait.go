@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"time"
 
 	"parley/internal/media/rtp"
@@ -16,6 +17,9 @@ const (
 	// burst is how long the packets of one picture take to come; those of the
 	// next don't join them, because a picture's last packet is shorter.
 	burst = time.Millisecond
+	// calm is how long reports and checks may wait that come without media: those
+	// of many receivers would wake a shard one by one.
+	calm = 2 * time.Millisecond
 	// tooLate is how long a packet waits for a shard with too much to do until
 	// it is shed: a queue of old ones would delay all that come after. A shard
 	// has too much to do when it was late for so long, and hardly not since; a
@@ -30,7 +34,9 @@ const (
 // receiver leave as one (perf.md 6.6). Nothing waits where nothing would join.
 type waiting struct {
 	most time.Duration // 0 = never
-	wait time.Duration // at most, from the first packet's arrival on
+	// At most, from the first packet's arrival on; for reads with media and
+	// without.
+	wait, quiet time.Duration
 
 	sounds, pictures uint64 // packets taken in to be forwarded
 
@@ -49,9 +55,10 @@ func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
 	}
 	heard, seen, rate := w.sounds-w.heard, w.pictures-w.seen, perSpan(forwarded-w.forward, time.Second, span)
 	w.since, w.heard, w.seen, w.forward = now, w.sounds, w.pictures, forwarded
+	w.quiet = min(calm, w.most)
 	switch {
 	case rate < lightLoad:
-		w.wait = 0
+		w.wait, w.quiet = 0, 0
 	case rate >= mediumLoad && 2*perSpan(heard, w.most, span) >= 3*rooms: // one and a half more of a room
 		w.wait = w.most
 	case perSpan(seen, w.most, span) >= 1:
@@ -67,10 +74,14 @@ func perSpan(n uint64, in, span time.Duration) int { return int(int64(n) * int64
 // gather waits for more datagrams than the n that are there, if that pays, and
 // returns how many there are then.
 func (sh *shard) gather(n int) int {
-	if n == 0 || sh.wait == 0 {
+	wait := sh.wait
+	if wait < sh.quiet && !slices.ContainsFunc(sh.slots[:n], func(d *udp.Datagram) bool { return isMedia(d.Bytes()) }) {
+		wait = sh.quiet
+	}
+	if n == 0 || wait == 0 {
 		return n
 	}
-	left := min(sh.wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
+	left := min(wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
 	if left > 0 {
 		sh.rest()
 		udp.Nap(left)
@@ -82,6 +93,9 @@ func (sh *shard) gather(n int) int {
 	return n
 }
 
+// isMedia tells media from what comes with it.
+func isMedia(b []byte) bool { return len(b) > 1 && b[0]>>6 == 2 && !rtp.IsRTCP(b) }
+
 // sheds tells whether a datagram is media that came too long ago, and the shard
 // has too much to do.
 func (sh *shard) sheds(b []byte) bool {
@@ -92,7 +106,7 @@ func (sh *shard) sheds(b []byte) bool {
 		sh.lateSince = sh.now
 	}
 	sh.lateLast = sh.now
-	return sh.now-sh.lateSince > lateFor && b[0]>>6 == 2 && !rtp.IsRTCP(b)
+	return sh.now-sh.lateSince > lateFor && isMedia(b)
 }
 
 // arrivedAt returns when a datagram came, on the shard's clock.

@@ -15,15 +15,16 @@ func TestTune(t *testing.T) {
 		rooms                     int
 		sounds, pictures, forward uint64 // a second
 		want                      time.Duration
+		idle                      bool // reports don't wait either
 	}{
-		"nothing":             {},
-		"a small call":        {rooms: 1, sounds: 200, forward: 600},
+		"nothing":             {idle: true},
+		"a small call":        {rooms: 1, sounds: 200, forward: 600, idle: true},
 		"one speaker":         {rooms: 1, sounds: 50, forward: 40_000},
 		"ten speakers":        {rooms: 1, sounds: 500, forward: 50_000, want: fullWait},
 		"few listeners":       {rooms: 1, sounds: 500, forward: 20_000},
 		"many small calls":    {rooms: 200, sounds: 40_000, forward: 160_000},
 		"a camera":            {rooms: 1, pictures: 260, forward: 26_000, want: burst},
-		"a camera, one looks": {rooms: 1, pictures: 260, forward: 260},
+		"a camera, one looks": {rooms: 1, pictures: 260, forward: 260, idle: true},
 		"slow screen":         {rooms: 1, pictures: 50, forward: 20_000},
 		"both":                {rooms: 1, sounds: 500, pictures: 1000, forward: 90_000, want: fullWait},
 	} {
@@ -39,11 +40,14 @@ func TestTune(t *testing.T) {
 			if w.wait != tt.want {
 				t.Errorf("waits %v, want %v", w.wait, tt.want)
 			}
+			if (w.quiet == 0) != tt.idle || w.quiet > calm {
+				t.Errorf("without media it waits %v", w.quiet)
+			}
 			w.most = 0
 			w.sounds += tt.sounds
 			w.tune(2*time.Second, tt.rooms, forwarded+tt.forward)
-			if w.wait != 0 {
-				t.Errorf("waits %v where nothing may", w.wait)
+			if w.wait != 0 || w.quiet != 0 {
+				t.Errorf("waits %v and %v where nothing may", w.wait, w.quiet)
 			}
 		})
 	}
@@ -96,6 +100,33 @@ func TestGather(t *testing.T) {
 	}
 	if late := b.now - b.came; late < time.Millisecond || late > oldest {
 		t.Errorf("a packet that came 1 ms ago counts as %v old", late)
+	}
+}
+
+// TestGatherReports reads what came in the meantime if all there is are
+// reports; with media among them it goes on at once.
+func TestGatherReports(t *testing.T) {
+	b := newBench(t, 1, 1)
+	report, sound := []byte{0x80, 201, 0, 1, 0, 0, 0, 1}, b.packet(t, 0, 1, 20)
+	for name, tt := range map[string]struct {
+		first [][]byte
+		quiet time.Duration
+		want  int
+	}{
+		"reports":           {[][]byte{report, report}, time.Microsecond, 3},
+		"with media":        {[][]byte{report, sound}, time.Microsecond, 2},
+		"nothing to wait":   {[][]byte{report, report}, 0, 2},
+		"nothing was there": {nil, time.Microsecond, 0},
+	} {
+		m := &mailed{counting: b.socket, left: make([]udp.Datagram, 1)}
+		b.shard.socket, b.quiet = m, tt.quiet
+		b.wind()
+		for i, bytes := range tt.first {
+			b.slots[i].N = copy(b.slots[i].Slot[:], bytes)
+		}
+		if n := b.gather(len(tt.first)); n != tt.want {
+			t.Errorf("%s: %d datagrams, want %d", name, n, tt.want)
+		}
 	}
 }
 
