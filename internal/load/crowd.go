@@ -20,6 +20,10 @@ const (
 	checkEvery = 2500 * time.Millisecond
 	wantEvery  = 2 // checks; so as often as tgcalls
 	stepEvery  = 50 * time.Millisecond
+	// sampleWait is how long a sample of media waits in its socket. There it holds
+	// the memory of all that the server sent with it, which the server's next
+	// packets would find in the processor's caches otherwise.
+	sampleWait = 5 * time.Millisecond
 	silent     = 10 * time.Second // without an answer a client is lost
 )
 
@@ -160,16 +164,27 @@ func (c *crowd) close(ctx context.Context) {
 // engines send all the time, until ctx ends: checks, wishes and feedback, each
 // client's at its own time.
 func (c *crowd) keep(ctx context.Context) {
-	tick := time.NewTicker(stepEvery)
+	tick := time.NewTicker(sampleWait)
 	defer tick.Stop()
-	const steps = int(checkEvery / stepEvery)
-	for step := 0; ; step++ {
+	const steps, looks = int(checkEvery / stepEvery), int(stepEvery / sampleWait)
+	for look := 0; ; look++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		for i, m := range c.all() {
+		all, step := c.all(), look/looks
+		if c.feedback {
+			for _, m := range all {
+				if m.hearing != nil && m.probe == nil {
+					m.socket.collect(m.take)
+				}
+			}
+		}
+		if look%looks != 0 {
+			continue
+		}
+		for i, m := range all {
 			if (step+i)%steps == 0 {
 				_ = m.check()
 			}
