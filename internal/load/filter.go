@@ -20,34 +20,33 @@ type instruction struct {
 func dropMedia(sample bool) []instruction {
 	const (
 		loadLength = 0x80
+		loadHalf   = 0x28
 		loadByte   = 0x30
 		and        = 0x54
 		ifEqual    = 0x15
 		ifAtLeast  = 0x35
 		ifSet      = 0x45
-		jump       = 0x05
 		give       = 0x06
 		udp        = 8
 		all        = 0x40000
 		marker     = 0x80
+		media      = 0xe07f // version, padding and type; each load is a call for every packet
+		sound      = 0x8000 | opusType
+		picture    = 0x8000 | vp8Type
 	)
 	p := []instruction{
 		{code: loadLength},
-		{ifAtLeast, 0, 8, udp + 12}, // else keep
-		{loadByte, 0, 0, udp},
-		{and, 0, 0, 0xe0},
-		{ifEqual, 0, 5, 0x80}, // else keep
-		{loadByte, 0, 0, udp + 1},
-		{and, 0, 0, 0x7f},
-		{ifEqual, 3, 0, opusType},
-		{ifEqual, 0, 1, vp8Type}, // else keep
-		{code: jump, k: 1},
-		{give, 0, 0, all},
+		{ifAtLeast, 0, 4, udp + 12}, // else keep
+		{loadHalf, 0, 0, udp},
+		{and, 0, 0, media},
+		{ifEqual, 2, 0, sound},
+		{ifEqual, 1, 0, picture},
+		{give, 0, 0, all}, // keep
 	}
 	if !sample {
 		return append(p, instruction{give, 0, 0, 0})
 	}
-	p[9].k = 5 // to the pictures
+	p[5].jt = 5
 	return append(p,
 		instruction{loadByte, 0, 0, udp + 3}, // sound
 		instruction{and, 0, 0, sampleEvery - 1},
