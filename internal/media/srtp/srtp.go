@@ -1,6 +1,7 @@
 // Package srtp protects and opens RTP and RTCP packets: AES-GCM by itself
-// (RFC 7714), without allocation and in place; AES-CM with HMAC-SHA1 through
-// pion (RFC 3711), for clients that have nothing better.
+// (RFC 7714), without allocation and in place, where the processor can with
+// vectors; AES-CM with HMAC-SHA1 through pion (RFC 3711), for clients that have
+// nothing better.
 //
 // A Context serves one direction of one connection and one goroutine. Which
 // index a packet has is its user's business: Window estimates it on the way
