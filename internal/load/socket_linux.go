@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+const roomWait = time.Second
 
 // listen opens a UDP socket towards remote. Unless keep is set it drops media
 // in the kernel, but for a sample if asked.
@@ -97,7 +100,12 @@ func receive(fd int, b, control []byte) (n int, at time.Time, ok bool) {
 	return n, at, true
 }
 
-// send doesn't wait for room in the socket's buffer.
+// send waits a moment for room in the socket's buffer.
 func send(fd int, b []byte, to netip.AddrPort) error {
-	return unix.Sendto(fd, b, unix.MSG_DONTWAIT, sockaddr(to)) //nolint:wrapcheck // the caller does
+	err := unix.Sendto(fd, b, unix.MSG_DONTWAIT, sockaddr(to))
+	if errors.Is(err, unix.EAGAIN) {
+		_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(roomWait.Milliseconds()))
+		err = unix.Sendto(fd, b, unix.MSG_DONTWAIT, sockaddr(to))
+	}
+	return err //nolint:wrapcheck // the caller does
 }
