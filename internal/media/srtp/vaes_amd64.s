@@ -73,15 +73,28 @@ GLOBL step<>(SB), RODATA|NOPTR, $16
 	VPSHUFD $0x4e, Z9, Z15; \
 	VPTERNLOGQ $0x96, Z14, Z15, Z10
 
+// Does one thing with 16 blocks.
 #define ROUND4(instruction, k) \
 	instruction k, Z0, Z0; \
 	instruction k, Z2, Z2; \
 	instruction k, Z3, Z3; \
 	instruction k, Z4, Z4
 
+// Sets four blocks to the next four counters.
 #define COUNT(x) \
 	VPSHUFB Z11, Z12, x; \
 	VPADDD Z13, Z12, Z12
+
+// Sets R11 to how many bytes the next chunk has, and R12 to its blocks, up to 16
+// and the lengths; CX is what is left.
+#define MEASURE \
+	MOVQ $256, R11; \
+	CMPQ CX, R11; \
+	CMOVQLT CX, R11; \
+	LEAQ 15(R11), R12; \
+	SHRQ $4, R12; \
+	CMPQ CX, $257; \
+	ADCQ $0, R12
 
 // Makes the key stream of the next 16 blocks in Z0 and Z2 to Z4.
 #define ENCRYPT4 \
@@ -98,6 +111,7 @@ GLOBL step<>(SB), RODATA|NOPTR, $16
 	ROUND4(VAESENC, Z25); \
 	ROUND4(VAESENCLAST, Z26)
 
+// Encrypts one to four blocks.
 #define ENCRYPT(x, k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10) \
 	VPXORQ k0, x, x; \
 	VAESENC k1, x, x; \
@@ -150,18 +164,8 @@ TEXT ·sealVAES(SB), NOSPLIT, $0-56
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
 
-	// The header has the highest powers: R12 is how many blocks come after it
-	// until the first reduction.
-	MOVQ $256, R11
-	CMPQ CX, R11
-	CMOVQLE CX, R11
-	LEAQ 15(R11), R12
-	SHRQ $4, R12
-	CMPQ CX, $256
-	JGT  header
-	INCQ R12 // lengths
-
-header:
+	// The header has the highest powers, before those of the first chunk.
+	MEASURE
 	TESTQ BX, BX
 	JEQ  chunk
 	LEAQ 15(BX), R8
@@ -177,7 +181,6 @@ header:
 	VMOVDQU64 (R10)(R8*1), Z1
 	ACCUMULATE(Z0)
 
-	// Up to 16 blocks; R11 is how many bytes of them are left.
 chunk:
 	SHLQ $4, R12
 	NEGQ R12
@@ -205,8 +208,7 @@ chunk:
 blocks:
 	CMPQ R11, $64
 	JLT  rest
-	VPSHUFB Z11, Z12, Z0
-	VPADDD Z13, Z12, Z12
+	COUNT(Z0)
 	ENCRYPT(Z0, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26)
 	VPXORQ (SI), Z0, Z0
 	VMOVDQU64 Z0, (DI)
@@ -224,7 +226,7 @@ rest: // less than 64 bytes
 	MOVQ $-1, R9
 	BZHIQ R11, R9, R9
 	KMOVQ R9, K1
-	VPSHUFB Z11, Z12, Z0
+	COUNT(Z0)
 	ENCRYPT(Z0, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26)
 	VMOVDQU8.Z (SI), K1, Z1
 	VPXORQ Z1, Z0, Z0
@@ -256,14 +258,7 @@ reduce:
 	VPXORQ Z8, Z8, Z8
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
-	MOVQ $256, R11
-	CMPQ CX, R11
-	CMOVQLE CX, R11
-	LEAQ 15(R11), R12
-	SHRQ $4, R12
-	CMPQ CX, $256
-	JGT  chunk
-	INCQ R12
+	MEASURE
 	JMP  chunk
 
 done:
