@@ -37,6 +37,7 @@ func (sh *shard) receive(d *udp.Datagram) *udp.Datagram {
 	}
 	switch {
 	case b[0]>>6 == 2 && rtp.IsRTCP(b):
+		sh.reported++
 		sh.rtcp(c, b, d.From)
 	case b[0]>>6 == 2:
 		sh.rtp(c, b, d.From)

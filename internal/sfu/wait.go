@@ -17,8 +17,11 @@ const (
 	// burst is how long the packets of one picture take to come; those of the
 	// next don't join them, because a picture's last packet is shorter.
 	burst = time.Millisecond
-	// calm is how long reports and checks may wait that come without media: those
-	// of many receivers would wake a shard one by one.
+	// looks is how often a shard looks for the rest of a picture before it naps,
+	// which takes longer.
+	looks = 24
+	// calm is how long what is no media may wait where many reports come: each
+	// would wake the shard.
 	calm = 2 * time.Millisecond
 	// tooLate is how long a packet waits for a shard with too much to do until
 	// it is shed: a queue of old ones would delay all that come after. A shard
@@ -39,12 +42,13 @@ type waiting struct {
 	wait, quiet time.Duration
 
 	sounds, pictures uint64 // packets taken in to be forwarded
+	reported         uint64 // RTCP packets taken in
 
 	lateSince, lateLast time.Duration // when packets were read too late
 
 	// The counts as of the last choice.
-	since                time.Duration
-	heard, seen, forward uint64
+	since                      time.Duration
+	heard, seen, told, forward uint64
 }
 
 // tune sets how long packets wait, by what came and left since the last time.
@@ -53,12 +57,15 @@ func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
 	if span <= 0 {
 		return
 	}
-	heard, seen, rate := w.sounds-w.heard, w.pictures-w.seen, perSpan(forwarded-w.forward, time.Second, span)
-	w.since, w.heard, w.seen, w.forward = now, w.sounds, w.pictures, forwarded
-	w.quiet = min(calm, w.most)
+	heard, seen, told, rate := w.sounds-w.heard, w.pictures-w.seen, w.reported-w.told, perSpan(forwarded-w.forward, time.Second, span)
+	w.since, w.heard, w.seen, w.told, w.forward = now, w.sounds, w.pictures, w.reported, forwarded
+	w.quiet = 0
+	if rate >= lightLoad && perSpan(told, calm, span) >= 1 {
+		w.quiet = min(calm, w.most)
+	}
 	switch {
 	case rate < lightLoad:
-		w.wait, w.quiet = 0, 0
+		w.wait = 0
 	case rate >= mediumLoad && 2*perSpan(heard, w.most, span) >= 3*rooms: // one and a half more of a room
 		w.wait = w.most
 	case perSpan(seen, w.most, span) >= 1:
@@ -81,6 +88,12 @@ func (sh *shard) gather(n int) int {
 	if n == 0 || wait == 0 {
 		return n
 	}
+	if wait == burst {
+		var whole bool
+		if n, whole = sh.picture(n); whole {
+			return n
+		}
+	}
 	left := min(wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
 	if left > 0 {
 		sh.rest()
@@ -92,6 +105,21 @@ func (sh *shard) gather(n int) int {
 	}
 	return n
 }
+
+// picture looks for more datagrams than the n that are there, and tells whether
+// the last one ends a picture.
+func (sh *shard) picture(n int) (all int, whole bool) {
+	for range looks {
+		if n == len(sh.slots) || ends(sh.slots[n-1].Bytes()) {
+			return n, true
+		}
+		n += sh.socket.Poll(sh.slots[n:])
+	}
+	return n, false
+}
+
+// ends tells whether a datagram is the last packet of a picture.
+func ends(b []byte) bool { return isMedia(b) && b[1]&0x80 != 0 }
 
 // isMedia tells media from what comes with it.
 func isMedia(b []byte) bool { return len(b) > 1 && b[0]>>6 == 2 && !rtp.IsRTCP(b) }

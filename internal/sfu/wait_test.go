@@ -14,17 +14,19 @@ func TestTune(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rooms                     int
 		sounds, pictures, forward uint64 // a second
-		want                      time.Duration
-		idle                      bool // reports don't wait either
+		reports                   uint64
+		want, quiet               time.Duration
 	}{
-		"nothing":             {idle: true},
-		"a small call":        {rooms: 1, sounds: 200, forward: 600, idle: true},
+		"nothing":             {},
+		"a small call":        {rooms: 1, sounds: 200, forward: 600, reports: 600},
 		"one speaker":         {rooms: 1, sounds: 50, forward: 40_000},
 		"ten speakers":        {rooms: 1, sounds: 500, forward: 50_000, want: fullWait},
 		"few listeners":       {rooms: 1, sounds: 500, forward: 20_000},
 		"many small calls":    {rooms: 200, sounds: 40_000, forward: 160_000},
 		"a camera":            {rooms: 1, pictures: 260, forward: 26_000, want: burst},
-		"a camera, one looks": {rooms: 1, pictures: 260, forward: 260, idle: true},
+		"a camera, one looks": {rooms: 1, pictures: 260, forward: 260},
+		"many reports":        {rooms: 1, pictures: 100, forward: 10_000, reports: 1000, quiet: calm},
+		"few reports":         {rooms: 1, pictures: 100, forward: 10_000, reports: 100},
 		"slow screen":         {rooms: 1, pictures: 50, forward: 20_000},
 		"both":                {rooms: 1, sounds: 500, pictures: 1000, forward: 90_000, want: fullWait},
 	} {
@@ -34,17 +36,16 @@ func TestTune(t *testing.T) {
 			for now := tickEvery; now <= time.Second; now += tickEvery {
 				w.sounds += tt.sounds / 10
 				w.pictures += tt.pictures / 10
+				w.reported += tt.reports / 10
 				forwarded += tt.forward / 10
 				w.tune(now, tt.rooms, forwarded)
 			}
-			if w.wait != tt.want {
-				t.Errorf("waits %v, want %v", w.wait, tt.want)
-			}
-			if (w.quiet == 0) != tt.idle || w.quiet > calm {
-				t.Errorf("without media it waits %v", w.quiet)
+			if w.wait != tt.want || w.quiet != tt.quiet {
+				t.Errorf("waits %v, without media %v, want %v and %v", w.wait, w.quiet, tt.want, tt.quiet)
 			}
 			w.most = 0
 			w.sounds += tt.sounds
+			w.reported += tt.reports
 			w.tune(2*time.Second, tt.rooms, forwarded+tt.forward)
 			if w.wait != 0 || w.quiet != 0 {
 				t.Errorf("waits %v and %v where nothing may", w.wait, w.quiet)
@@ -130,6 +131,36 @@ func TestGatherReports(t *testing.T) {
 	}
 }
 
+// slow is a socket to which datagrams come one by one.
+type slow struct{ mailed }
+
+func (s *slow) Poll(ds []*udp.Datagram) int { return s.mailed.Poll(ds[:1]) }
+
+// TestGatherPicture goes on as soon as a picture is whole, and otherwise reads
+// all that comes while it waits.
+func TestGatherPicture(t *testing.T) {
+	b := newBench(t, 1, 1)
+	datagram := func(marker byte) (d udp.Datagram) {
+		d.N = copy(d.Slot[:], []byte{0x80, typeVP8 | marker, 0, 1})
+		return d
+	}
+	for name, tt := range map[string]struct {
+		last byte
+		want int
+	}{
+		"whole": {0x80, 3},
+		"not":   {0, 6},
+	} {
+		s := &slow{mailed{counting: b.socket, left: []udp.Datagram{datagram(0), datagram(tt.last), datagram(0), datagram(0), datagram(0)}}}
+		b.shard.socket, b.wait = s, burst
+		b.wind()
+		*b.slots[0] = datagram(0)
+		if n := b.gather(1); n != tt.want {
+			t.Errorf("%s: %d datagrams, want %d", name, n, tt.want)
+		}
+	}
+}
+
 // TestArrival checks that a datagram says when it came, not when it was read.
 func TestArrival(t *testing.T) {
 	b := newBench(t, 1, 1)
@@ -187,6 +218,9 @@ func TestShed(t *testing.T) {
 		if got := late(step.age); got != step.want {
 			t.Errorf("step %d: shed %v, want %v", i, got, step.want)
 		}
+	}
+	if b.reported != uint64(seq) {
+		t.Errorf("%d reports counted of %d", b.reported, seq)
 	}
 	if b.count.Forwarded != uint64(seq)-2 {
 		t.Errorf("%d forwarded of %d", b.count.Forwarded, seq)
