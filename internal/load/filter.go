@@ -46,7 +46,7 @@ func dropMedia(sample bool) []instruction {
 	if !sample {
 		return append(p, instruction{give, 0, 0, 0})
 	}
-	p[5].jt = 5
+	p[5].jt = 5 // to the pictures
 	return append(p,
 		instruction{loadByte, 0, 0, udp + 3}, // sound
 		instruction{and, 0, 0, sampleEvery - 1},

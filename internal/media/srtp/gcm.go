@@ -32,6 +32,7 @@ type gcm struct {
 	seen              sources
 }
 
+// newGCM makes a context that mostly seals, or mostly opens.
 func newGCM(key, salt []byte, seals bool) (*gcm, error) {
 	g := &gcm{}
 	g.iv[len(g.iv)-1] = 1
