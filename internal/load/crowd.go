@@ -164,43 +164,43 @@ func (c *crowd) close(ctx context.Context) {
 // engines send all the time, until ctx ends: checks, wishes and feedback, each
 // client's at its own time.
 func (c *crowd) keep(ctx context.Context) {
-	tick := time.NewTicker(sampleWait)
+	every := stepEvery
+	if c.feedback {
+		every = sampleWait
+	}
+	tick := time.NewTicker(every)
 	defer tick.Stop()
-	const steps, looks = int(checkEvery / stepEvery), int(stepEvery / sampleWait)
-	for look := 0; ; look++ {
+	for look, looks := 0, int(stepEvery/every); ; look++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		all, step := c.all(), look/looks
-		if c.feedback {
-			for _, m := range all {
-				if m.hearing != nil && m.probe == nil {
-					m.socket.collect(m.take)
-				}
-			}
-		}
-		if look%looks != 0 {
-			continue
-		}
-		for i, m := range all {
-			if (step+i)%steps == 0 {
-				_ = m.check()
-			}
-			if m.data != nil && (step+i)%(wantEvery*steps) == 0 {
-				_ = m.want()
-			}
-			if (step+i)%int(feedbackEvery/stepEvery) != 0 {
-				continue
-			}
-			if m.probe == nil {
+		stepped := look%looks == 0
+		for i, m := range c.all() {
+			turn := look/looks + i
+			report := stepped && turn%int(feedbackEvery/stepEvery) == 0
+			if m.probe == nil && (m.hearing != nil || report) {
 				m.socket.collect(m.take)
 			}
-			if m.hearing != nil {
+			if stepped {
+				m.step(turn)
+			}
+			if report && m.hearing != nil {
 				m.sendFeedback()
 			}
 		}
+	}
+}
+
+// step sends the check and the wishes that are due in one of a client's steps.
+func (c *client) step(turn int) {
+	const steps = int(checkEvery / stepEvery)
+	if turn%steps == 0 {
+		_ = c.check()
+	}
+	if c.data != nil && turn%(wantEvery*steps) == 0 {
+		_ = c.want()
 	}
 }
 
