@@ -120,6 +120,9 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	p.source, p.index, p.payload = s, index, payload
 	r.sounds = true
 	sh.sounds++
+	if s.rank != spare {
+		sh.first = min(sh.first, sh.came)
+	}
 }
 
 // queue makes room for a packet that leaves at the end of the batch, and
@@ -136,7 +139,6 @@ func (sh *shard) queue(r *room, h *rtp.Header) *packet {
 	}
 	p := &r.pending[n]
 	p.size = h.Write(p.header[:])
-	rtp.SetSendTime(p.header[:], sh.sendTime)
 	return p
 }
 
@@ -145,6 +147,9 @@ func (sh *shard) queue(r *room, h *rtp.Header) *packet {
 func (sh *shard) forward() {
 	sh.batch++
 	for _, r := range sh.dirty {
+		for i := range r.pending {
+			rtp.SetSendTime(r.pending[i].header[:], sh.sendTime)
+		}
 		if r.sounds {
 			for i, c := range r.receivers {
 				look(r.receivers, i)
@@ -160,7 +165,7 @@ func (sh *shard) forward() {
 		r.pending, r.sounds = r.pending[:0], false
 	}
 	clear(sh.dirty)
-	sh.dirty = sh.dirty[:0]
+	sh.dirty, sh.first = sh.dirty[:0], never
 }
 
 // fanViewers serves those who see the layers that packets are of.

@@ -80,6 +80,7 @@ func newShard(s *Server, place steering, socket udp.Socket) *shard {
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
 		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
+	sh.first = never
 	for range maxDatagrams {
 		sh.slots = append(sh.slots, new(udp.Datagram))
 	}
@@ -143,10 +144,7 @@ func (sh *shard) run() {
 		}
 		failures = 0
 		sh.queued(n)
-		n = sh.gather(n)
-		for i, d := range sh.slots[:n] {
-			sh.slots[i] = sh.receive(d)
-		}
+		sh.gather(n)
 		sh.forward() // before anything else uses the slots
 		sh.runPlans()
 		rearm = err != nil
@@ -189,8 +187,11 @@ func (sh *shard) wind() {
 func (sh *shard) active() bool { return len(sh.order) > 0 || len(sh.players) > 0 || len(sh.away) > 0 }
 
 // next returns when the next timed job is due.
-func (sh *shard) next() time.Duration {
-	at := min(sh.due, sh.gapDue, sh.probeDue, sh.paceDue)
+func (sh *shard) next() time.Duration { return min(sh.due, sh.jobs()) }
+
+// jobs returns when the next job is due that can't wait for packets.
+func (sh *shard) jobs() time.Duration {
+	at := min(sh.gapDue, sh.probeDue, sh.paceDue)
 	for _, p := range sh.players {
 		at = min(at, p.next)
 	}

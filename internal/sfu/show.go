@@ -55,6 +55,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	sh.missed(l, index)
 	h.SSRC, h.Padded = v.ssrc, false
 	sh.pictures++
+	sh.first = min(sh.first, sh.came)
 	p := sh.queue(v.conn.room, h)
 	p.layer, p.index, p.payload = l, index, payload
 	l.keep(index, p.header[:p.size], payload, sh.now)

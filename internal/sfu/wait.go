@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"slices"
 	"time"
 
 	"parley/internal/media/rtp"
@@ -37,9 +36,11 @@ const (
 // receiver leave as one (perf.md 6.6). Nothing waits where nothing would join.
 type waiting struct {
 	most time.Duration // 0 = never
-	// At most, from the first packet's arrival on; for reads with media and
-	// without.
+	// At most, from the arrival of the first packet that most of a room get; and
+	// where there is nothing to forward.
 	wait, quiet time.Duration
+	first       time.Duration // when that packet came; never without one
+	looking     bool          // for the rest of a picture
 
 	sounds, pictures uint64 // packets taken in to be forwarded
 	reported         uint64 // RTCP packets taken in
@@ -59,7 +60,7 @@ func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
 	}
 	heard, seen, told, rate := w.sounds-w.heard, w.pictures-w.seen, w.reported-w.told, perSpan(forwarded-w.forward, time.Second, span)
 	w.since, w.heard, w.seen, w.told, w.forward = now, w.sounds, w.pictures, w.reported, forwarded
-	w.quiet = 0
+	w.quiet, w.looking = 0, false
 	if rate >= lightLoad && perSpan(told, calm, span) >= 1 {
 		w.quiet = min(calm, w.most)
 	}
@@ -69,7 +70,7 @@ func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
 	case rate >= mediumLoad && 2*perSpan(heard, w.most, span) >= 3*rooms: // one and a half more of a room
 		w.wait = w.most
 	case perSpan(seen, w.most, span) >= 1:
-		w.wait = min(burst, w.most)
+		w.wait, w.looking = min(burst, w.most), true
 	default:
 		w.wait = 0
 	}
@@ -78,32 +79,61 @@ func (w *waiting) tune(now time.Duration, rooms int, forwarded uint64) {
 // perSpan returns how many of n that came in a span come in another.
 func perSpan(n uint64, in, span time.Duration) int { return int(int64(n) * int64(in) / int64(span)) }
 
-// gather waits for more datagrams than the n that are there, if that pays, and
-// returns how many there are then.
-func (sh *shard) gather(n int) int {
-	wait := sh.wait
-	if wait < sh.quiet && !slices.ContainsFunc(sh.slots[:n], func(d *udp.Datagram) bool { return isMedia(d.Bytes()) }) {
-		wait = sh.quiet
+// gather takes in the n datagrams that were read, and those that come while
+// these wait for more, if that pays.
+func (sh *shard) gather(n int) {
+	if n == 0 {
+		return
 	}
-	if n == 0 || wait == 0 {
-		return n
+	came, whole := sh.arrivedAt(sh.slots[0]), false
+	switch {
+	case sh.looking:
+		n, whole = sh.picture(n)
+	case sh.wait > 0:
+		n = sh.empty(n, n)
 	}
-	if wait == burst {
-		var whole bool
-		if n, whole = sh.picture(n); whole {
-			return n
+	sh.takeIn(sh.slots[:n])
+	for !whole && n < len(sh.slots) {
+		left := sh.patience(came)
+		if left <= 0 {
+			return
 		}
-	}
-	left := min(wait-(sh.now-sh.arrivedAt(sh.slots[0])), sh.next()-sh.now)
-	if left > 0 {
 		sh.rest()
 		udp.Nap(left)
 		sh.wind()
+		from := n
+		n = sh.empty(n, udp.MaxBatch)
+		sh.takeIn(sh.slots[from:n])
 	}
-	for last := udp.MaxBatch; last == udp.MaxBatch && n < len(sh.slots); n += last {
+}
+
+// empty reads what is there, if the last read got all it could, besides the n
+// datagrams that are there, and returns how many there are then.
+func (sh *shard) empty(n, last int) int {
+	for ; last == udp.MaxBatch && n < len(sh.slots); n += last {
 		last = sh.socket.Poll(sh.slots[n:])
 	}
 	return n
+}
+
+// takeIn takes in datagrams. What is to be forwarded stays in its slot.
+func (sh *shard) takeIn(slots []*udp.Datagram) {
+	for i, d := range slots {
+		slots[i] = sh.receive(d)
+	}
+}
+
+// patience returns how long to wait for more, where the first datagram came at
+// a time. What nobody gets lets nobody wait, and what few get doesn't wait.
+func (sh *shard) patience(came time.Duration) time.Duration {
+	until := came + sh.quiet
+	switch {
+	case sh.first != never:
+		until = sh.first + sh.wait
+	case len(sh.dirty) > 0:
+		return 0
+	}
+	return min(until, sh.jobs()) - sh.now
 }
 
 // picture looks for more datagrams than the n that are there, and tells whether

@@ -40,8 +40,8 @@ func TestTune(t *testing.T) {
 				forwarded += tt.forward / 10
 				w.tune(now, tt.rooms, forwarded)
 			}
-			if w.wait != tt.want || w.quiet != tt.quiet {
-				t.Errorf("waits %v, without media %v, want %v and %v", w.wait, w.quiet, tt.want, tt.quiet)
+			if w.wait != tt.want || w.quiet != tt.quiet || w.looking != (tt.want == burst) {
+				t.Errorf("waits %v, without media %v, want %v and %v; for the rest of a picture: %v", w.wait, w.quiet, tt.want, tt.quiet, w.looking)
 			}
 			w.most = 0
 			w.sounds += tt.sounds
@@ -89,11 +89,8 @@ func TestGather(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n = b.gather(n); n != 150 {
-		t.Fatalf("%d datagrams gathered of 150", n)
-	}
-	for i, d := range b.slots[:n] {
-		b.slots[i] = b.receive(d)
+	if b.gather(n); b.sounds != 9*15 || len(m.left) > 0 {
+		t.Fatalf("%d packets gathered of nine voices, %d datagrams not read", b.sounds, len(m.left))
 	}
 	b.forward()
 	if b.socket.runs != 60 || b.socket.sent.Packets != b.count.Forwarded || b.count.Forwarded < 15*8*50 {
@@ -104,30 +101,92 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// TestGatherReports reads what came in the meantime if all there is are
-// reports; with media among them it goes on at once.
+// TestGatherReports lets reports wait for more; media waits no longer than it
+// may, and what is read and not forwarded not at all.
 func TestGatherReports(t *testing.T) {
-	b := newBench(t, 1, 1)
-	report, sound := []byte{0x80, 201, 0, 1, 0, 0, 0, 1}, b.packet(t, 0, 1, 20)
+	report := []byte{0x80, 201, 0, 1, 0, 0, 0, 1}
 	for name, tt := range map[string]struct {
-		first [][]byte
+		first bool // a packet of sound, else a report
+		muted bool
+		wait  time.Duration
 		quiet time.Duration
-		want  int
+		left  int // of one that came meanwhile
 	}{
-		"reports":           {[][]byte{report, report}, time.Microsecond, 3},
-		"with media":        {[][]byte{report, sound}, time.Microsecond, 2},
-		"nothing to wait":   {[][]byte{report, report}, 0, 2},
-		"nothing was there": {nil, time.Microsecond, 0},
+		"reports":         {quiet: time.Millisecond},
+		"nothing to wait": {left: 1},
+		"with media":      {first: true, quiet: time.Millisecond, left: 1},
+		"media waits":     {first: true, wait: time.Millisecond},
+		"muted":           {first: true, muted: true, wait: time.Millisecond, left: 1},
 	} {
-		m := &mailed{counting: b.socket, left: make([]udp.Datagram, 1)}
-		b.shard.socket, b.quiet = m, tt.quiet
-		b.wind()
-		for i, bytes := range tt.first {
-			b.slots[i].N = copy(b.slots[i].Slot[:], bytes)
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, 1, 1)
+			first := report
+			if tt.first {
+				first = b.packet(t, 0, 1, 20)
+			}
+			b.senders[0].audio.open = !tt.muted
+			m := &mailed{counting: b.socket, left: make([]udp.Datagram, 1)}
+			b.shard.socket, b.wait, b.quiet = m, tt.wait, tt.quiet
+			b.wind()
+			b.slots[0].N, b.slots[0].From = copy(b.slots[0].Slot[:], first), b.senders[0].addr
+			if b.gather(1); len(m.left) != tt.left {
+				t.Errorf("%d datagrams not read, want %d", len(m.left), tt.left)
+			}
+		})
+	}
+}
+
+// TestPatience lets packets wait that most of a room get, from when the first
+// one came on, and no longer than until the next job that can't wait.
+func TestPatience(t *testing.T) {
+	b := newBench(t, 1, 1)
+	ms := time.Millisecond
+	for name, tt := range map[string]struct {
+		came, first time.Duration // before now; -1 = none
+		dirty       bool
+		job, due    time.Duration // from now on
+		want        time.Duration
+	}{
+		"nothing to forward": {came: ms, first: -1, job: time.Hour, want: ms},
+		"for few":            {came: ms, first: -1, dirty: true, job: time.Hour},
+		"for all":            {came: 3 * ms, first: 2 * ms, dirty: true, job: time.Hour, want: 3 * ms},
+		"long ago":           {came: 9 * ms, first: 9 * ms, dirty: true, job: time.Hour, want: -4 * ms},
+		"a job":              {came: ms, first: ms, dirty: true, job: 2 * ms, want: 2 * ms},
+		"a tick":             {came: ms, first: ms, dirty: true, job: time.Hour, due: ms, want: 4 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.wait, b.quiet, b.first, b.dirty = fullWait, calm, never, nil
+			if tt.dirty {
+				b.dirty = []*room{nil}
+			}
+			if tt.first >= 0 {
+				b.first = b.now - tt.first
+			}
+			b.gapDue, b.due = b.now+tt.job, b.now+tt.due
+			if got := b.patience(b.now - tt.came); got != tt.want {
+				t.Errorf("waits %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestSpareWaitsNot has eleven speakers: the voices that all hear wait for
+// others, that of the ninth, which only the other eight hear, does not.
+func TestSpareWaitsNot(t *testing.T) {
+	b := newBench(t, 11, 1)
+	b.wait = fullWait
+	for i, c := range b.senders {
+		b.take(i, b.packet(t, i, 1, 20))
+		if waits := b.first != never; waits != (c.audio.rank >= 0 && c.audio.rank != spare) {
+			t.Errorf("speaker %d has place %d, waits: %v", i, c.audio.rank, waits)
 		}
-		if n := b.gather(len(tt.first)); n != tt.want {
-			t.Errorf("%s: %d datagrams, want %d", name, n, tt.want)
+		b.forward()
+		if b.first != never {
+			t.Error("waits for what was forwarded")
 		}
+	}
+	if b.senders[8].audio.rank != spare {
+		t.Errorf("the ninth speaker has place %d", b.senders[8].audio.rank)
 	}
 }
 
@@ -136,9 +195,9 @@ type slow struct{ mailed }
 
 func (s *slow) Poll(ds []*udp.Datagram) int { return s.mailed.Poll(ds[:1]) }
 
-// TestGatherPicture goes on as soon as a picture is whole, and otherwise reads
-// all that comes while it waits.
-func TestGatherPicture(t *testing.T) {
+// TestPicture looks for the rest of a picture until it is whole, or nothing
+// more comes.
+func TestPicture(t *testing.T) {
 	b := newBench(t, 1, 1)
 	datagram := func(marker byte) (d udp.Datagram) {
 		d.N = copy(d.Slot[:], []byte{0x80, typeVP8 | marker, 0, 1})
@@ -152,11 +211,11 @@ func TestGatherPicture(t *testing.T) {
 		"not":   {0, 6},
 	} {
 		s := &slow{mailed{counting: b.socket, left: []udp.Datagram{datagram(0), datagram(tt.last), datagram(0), datagram(0), datagram(0)}}}
-		b.shard.socket, b.wait = s, burst
+		b.shard.socket = s
 		b.wind()
 		*b.slots[0] = datagram(0)
-		if n := b.gather(1); n != tt.want {
-			t.Errorf("%s: %d datagrams, want %d", name, n, tt.want)
+		if n, whole := b.picture(1); n != tt.want || whole != (tt.last != 0) {
+			t.Errorf("%s: %d datagrams, want %d; whole: %v", name, n, tt.want, whole)
 		}
 	}
 }
