@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	filippo.io/bigmod v0.1.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/cilium/ebpf v0.21.0
 	github.com/coder/websocket v1.8.15
 	github.com/gotd/ige v0.3.0
 	github.com/gotd/td v0.162.0

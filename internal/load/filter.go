@@ -13,26 +13,30 @@ type instruction struct {
 	k      uint32
 }
 
+// The instructions that dropMedia needs.
+const (
+	loadLength = 0x80
+	loadHalf   = 0x28
+	loadByte   = 0x30
+	and        = 0x54
+	ifEqual    = 0x15
+	ifAtLeast  = 0x35
+	ifSet      = 0x45
+	give       = 0x06
+)
+
 // dropMedia is a filter that drops media inside the kernel, which counts it
 // and does not wake us up. With sample it keeps sound whose sequence number is
 // a multiple of sampleEvery, and the last packet of each picture. Offsets are
 // from the UDP header.
 func dropMedia(sample bool) []instruction {
 	const (
-		loadLength = 0x80
-		loadHalf   = 0x28
-		loadByte   = 0x30
-		and        = 0x54
-		ifEqual    = 0x15
-		ifAtLeast  = 0x35
-		ifSet      = 0x45
-		give       = 0x06
-		udp        = 8
-		all        = 0x40000
-		marker     = 0x80
-		media      = 0xe07f // version, padding and type; each load is a call for every packet
-		sound      = 0x8000 | opusType
-		picture    = 0x8000 | vp8Type
+		udp     = 8
+		all     = 0x40000
+		marker  = 0x80
+		media   = 0xe07f // version, padding and type; each load is a call for every packet
+		sound   = 0x8000 | opusType
+		picture = 0x8000 | vp8Type
 	)
 	p := []instruction{
 		{code: loadLength},

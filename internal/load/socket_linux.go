@@ -73,15 +73,7 @@ func prepare(fd int, keep, sample bool, count *counter) error {
 	if keep {
 		return nil
 	}
-	var filter []unix.SockFilter
-	for _, i := range dropMedia(sample) {
-		filter = append(filter, unix.SockFilter{Code: i.code, Jt: i.jt, Jf: i.jf, K: i.k})
-	}
-	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &prog); err != nil {
-		return fmt.Errorf("attach filter: %w", err)
-	}
-	return nil
+	return setFilter(fd, sample)
 }
 
 // receive reads a packet that is there, and when it reached this machine if

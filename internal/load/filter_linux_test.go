@@ -1,10 +1,13 @@
 package load
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestFilter compares the kernel's filter with isMedia on a real socket: what
@@ -31,12 +34,27 @@ func TestFilter(t *testing.T) {
 		"vp8 like sample": media(0x80, vp8Type, 3*sampleEvery),
 		"sample":          media(0x80, opusType, 3*sampleEvery),
 	}
+	for name, set := range map[string]func(fd int, sample bool) error{"own": ownFilter, "shared": shareFilter} {
+		t.Run(name, func(t *testing.T) { testFilter(t, packets, set) })
+	}
+}
+
+func testFilter(t *testing.T, packets map[string][]byte, set func(fd int, sample bool) error) {
 	for _, sampled := range []bool{false, true} {
-		conn, count, err := listen(netip.MustParseAddr("127.0.0.1"), false, sampled)
+		conn, count, err := listen(netip.MustParseAddr("127.0.0.1"), true, sampled)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.close()
+		if cerr := conn.raw.Control(func(fd uintptr) { err = set(int(fd), sampled) }); cerr != nil {
+			t.Fatal(cerr)
+		}
+		if errors.Is(err, unix.EPERM) {
+			t.Skip(err) // "own" needs no rights
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		from, err := net.Dial("udp4", conn.watched.LocalAddr().String())
 		if err != nil {
 			t.Fatal(err)
