@@ -241,6 +241,13 @@ func (c *client) take(b []byte, at time.Time) {
 	}
 }
 
+// noted hears of a sample that the kernel noted, and counted.
+func (c *client) noted(b []byte, at time.Time) {
+	if c.hearing != nil && c.ready.Load() {
+		c.hearing.note(b, c.came(at))
+	}
+}
+
 // came returns when a packet came, however late it is read.
 func (c *client) came(at time.Time) time.Duration {
 	now := c.clock()

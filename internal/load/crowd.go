@@ -20,10 +20,6 @@ const (
 	checkEvery = 2500 * time.Millisecond
 	wantEvery  = 2 // checks; so as often as tgcalls
 	stepEvery  = 50 * time.Millisecond
-	// sampleWait is how long a sample of media waits in its socket. There it holds
-	// the memory of all that the server sent with it, which the server's next
-	// packets would find in the processor's caches otherwise.
-	sampleWait = 5 * time.Millisecond
 	silent     = 10 * time.Second // without an answer a client is lost
 )
 
@@ -164,28 +160,20 @@ func (c *crowd) close(ctx context.Context) {
 // engines send all the time, until ctx ends: checks, wishes and feedback, each
 // client's at its own time.
 func (c *crowd) keep(ctx context.Context) {
-	every := stepEvery
-	if c.feedback {
-		every = sampleWait
-	}
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(stepEvery)
 	defer tick.Stop()
-	for look, looks := 0, int(stepEvery/every); ; look++ {
+	for turn := 0; ; turn++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		stepped := look%looks == 0
 		for i, m := range c.all() {
-			turn := look/looks + i
-			report := stepped && turn%int(feedbackEvery/stepEvery) == 0
-			if m.probe == nil && (m.hearing != nil || report) {
-				m.socket.collect(m.take)
+			report := (turn+i)%int(feedbackEvery/stepEvery) == 0
+			if m.probe == nil && report {
+				m.socket.collect(m.take, m.noted)
 			}
-			if stepped {
-				m.step(turn)
-			}
+			m.step(turn + i)
 			if report && m.hearing != nil {
 				m.sendFeedback()
 			}

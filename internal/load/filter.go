@@ -23,6 +23,10 @@ const (
 	ifAtLeast  = 0x35
 	ifSet      = 0x45
 	give       = 0x06
+
+	udpHeader  = 8       // where packets begin
+	keep       = 0x40000 // bytes: all of them
+	keepSample = keep - 1
 )
 
 // dropMedia is a filter that drops media inside the kernel, which counts it
@@ -31,8 +35,6 @@ const (
 // from the UDP header.
 func dropMedia(sample bool) []instruction {
 	const (
-		udp     = 8
-		all     = 0x40000
 		marker  = 0x80
 		media   = 0xe07f // version, padding and type; each load is a call for every packet
 		sound   = 0x8000 | opusType
@@ -40,25 +42,25 @@ func dropMedia(sample bool) []instruction {
 	)
 	p := []instruction{
 		{code: loadLength},
-		{ifAtLeast, 0, 4, udp + 12}, // else keep
-		{loadHalf, 0, 0, udp},
+		{ifAtLeast, 0, 4, udpHeader + 12}, // else keep
+		{loadHalf, 0, 0, udpHeader},
 		{and, 0, 0, media},
 		{ifEqual, 2, 0, sound},
 		{ifEqual, 1, 0, picture},
-		{give, 0, 0, all}, // keep
+		{give, 0, 0, keep},
 	}
 	if !sample {
 		return append(p, instruction{give, 0, 0, 0})
 	}
 	p[5].jt = 5 // to the pictures
 	return append(p,
-		instruction{loadByte, 0, 0, udp + 3}, // sound
+		instruction{loadByte, 0, 0, udpHeader + 3}, // sound
 		instruction{and, 0, 0, sampleEvery - 1},
 		instruction{ifEqual, 3, 0, 0},
 		instruction{give, 0, 0, 0},
-		instruction{loadByte, 0, 0, udp + 1}, // pictures
+		instruction{loadByte, 0, 0, udpHeader + 1}, // pictures
 		instruction{ifSet, 0, 1, marker},
-		instruction{give, 0, 0, all},
+		instruction{give, 0, 0, keepSample},
 		instruction{give, 0, 0, 0})
 }
 

@@ -10,36 +10,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The filters, of which the kernel keeps one for all sockets: with one for each,
-// every packet of the server waits for another piece of cold memory. They live
-// as long as the process; without the right to load them there are none.
-var (
-	dropsAll    = sync.OnceValues(func() (*ebpf.Program, error) { return program(dropMedia(false)) })
-	dropsSample = sync.OnceValues(func() (*ebpf.Program, error) { return program(dropMedia(true)) })
-)
+// filters are what the kernel keeps once for all sockets: with a filter for
+// each, every packet of the server waits for another piece of cold memory.
+type filters struct {
+	all, sample *ebpf.Program
+	notes       *notebook // of the samples
+}
 
-// setFilter lets a socket drop media, but for a sample if asked.
-func setFilter(fd int, sample bool) error {
-	if shareFilter(fd, sample) == nil {
-		return nil
+// shared are the filters of the process. Without the right to load them there
+// are none.
+var shared = sync.OnceValues(func() (*filters, error) {
+	f := new(filters)
+	var err error
+	if f.notes, err = newNotebook(); err != nil {
+		return nil, err
 	}
-	return ownFilter(fd, sample)
+	if f.all, err = program(dropMedia(false), nil); err == nil {
+		f.sample, err = program(dropMedia(true), f.notes.ring)
+	}
+	return f, err
+})
+
+// setFilter lets a socket drop media. With sample, a sample of it gets through
+// to the socket or, better, to the notes.
+func setFilter(fd int, sample bool) (*notes, error) {
+	if n, err := shareFilter(fd, sample); err == nil {
+		return n, nil
+	}
+	return nil, ownFilter(fd, sample)
 }
 
 // shareFilter gives a socket the filter that others have, too.
-func shareFilter(fd int, sample bool) error {
-	load := dropsAll
-	if sample {
-		load = dropsSample
-	}
-	p, err := load()
+func shareFilter(fd int, sample bool) (n *notes, err error) {
+	f, err := shared()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	p := f.all
+	if sample {
+		p = f.sample
+		if n, err = f.notes.open(fd); err != nil {
+			return nil, err
+		}
 	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, p.FD()); err != nil {
-		return fmt.Errorf("attach shared filter: %w", err)
+		return nil, fmt.Errorf("attach shared filter: %w", err)
 	}
-	return nil
+	return n, nil
 }
 
 // ownFilter gives a socket a filter of its own, which needs no rights.
@@ -55,13 +72,17 @@ func ownFilter(fd int, sample bool) error {
 	return nil
 }
 
-// program loads a filter.
-func program(filter []instruction) (*ebpf.Program, error) {
+// program loads a filter that notes samples in a map, if there is one, and
+// drops them then.
+func program(filter []instruction, samples *ebpf.Map) (*ebpf.Program, error) {
 	body := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)} // where the loads look for the packet
 	for at, i := range filter {
 		part, err := i.extend(at)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case samples != nil && i == instruction{code: give, k: keepSample}:
+			part = note(samples)
 		}
 		part[0] = part[0].WithSymbol(label(at))
 		body = append(body, part...)

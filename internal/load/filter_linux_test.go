@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -14,7 +15,7 @@ import (
 // is media is dropped and counted, all else arrives.
 func TestFilter(t *testing.T) {
 	media := func(first, second byte, seq byte) []byte {
-		b := make([]byte, 40)
+		b := make([]byte, 80)
 		b[0], b[1], b[3] = first, second, seq
 		return b
 	}
@@ -34,19 +35,20 @@ func TestFilter(t *testing.T) {
 		"vp8 like sample": media(0x80, vp8Type, 3*sampleEvery),
 		"sample":          media(0x80, opusType, 3*sampleEvery),
 	}
-	for name, set := range map[string]func(fd int, sample bool) error{"own": ownFilter, "shared": shareFilter} {
+	own := func(fd int, sample bool) (*notes, error) { return nil, ownFilter(fd, sample) }
+	for name, set := range map[string]func(fd int, sample bool) (*notes, error){"own": own, "shared": shareFilter} {
 		t.Run(name, func(t *testing.T) { testFilter(t, packets, set) })
 	}
 }
 
-func testFilter(t *testing.T, packets map[string][]byte, set func(fd int, sample bool) error) {
+func testFilter(t *testing.T, packets map[string][]byte, set func(fd int, sample bool) (*notes, error)) {
 	for _, sampled := range []bool{false, true} {
 		conn, count, err := listen(netip.MustParseAddr("127.0.0.1"), true, sampled)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.close()
-		if cerr := conn.raw.Control(func(fd uintptr) { err = set(int(fd), sampled) }); cerr != nil {
+		if cerr := conn.raw.Control(func(fd uintptr) { conn.notes, err = set(int(fd), sampled) }); cerr != nil {
 			t.Fatal(cerr)
 		}
 		if errors.Is(err, unix.EPERM) {
@@ -66,7 +68,8 @@ func testFilter(t *testing.T, packets map[string][]byte, set func(fd int, sample
 			if _, err := from.Write(p); err != nil {
 				t.Fatal(err)
 			}
-			keep := !isMedia(p) || sampled && (name == "sample" || name == "vp8 marker")
+			sample := sampled && (name == "sample" || name == "vp8 marker")
+			keep := !isMedia(p) || sample && conn.notes == nil
 			if err := conn.watched.SetReadDeadline(time.Now().Add(wait(keep))); err != nil {
 				t.Fatal(err)
 			}
@@ -76,6 +79,14 @@ func testFilter(t *testing.T, packets map[string][]byte, set func(fd int, sample
 			}
 			if got := total(t, count) - before; (got == 1) == keep {
 				t.Errorf("%s, sampled %v: %d dropped", name, sampled, got)
+			}
+			if conn.notes == nil {
+				continue
+			}
+			var noted [][]byte
+			conn.notes.read(func(b []byte, _ time.Time) { noted = append(noted, b) })
+			if sample && (len(noted) != 1 || !bytes.HasPrefix(p, noted[0])) || !sample && len(noted) > 0 {
+				t.Errorf("%s: noted %x", name, noted)
 			}
 		}
 	}

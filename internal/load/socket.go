@@ -1,10 +1,12 @@
 package load
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -16,6 +18,7 @@ type socket struct {
 	file    *os.File
 	raw     syscall.RawConn // of file
 	watched *net.UDPConn
+	notes   *notes // nil: samples come to the socket
 	b       []byte // owned by who reads, like control
 	control []byte
 }
@@ -38,9 +41,25 @@ func (s *socket) follow(f take) {
 // hush ends follow: what comes waits for collect.
 func (s *socket) hush() { _ = s.watched.Close() }
 
-// collect reads what has come since.
-func (s *socket) collect(f take) {
-	_ = s.raw.Control(func(fd uintptr) { s.drain(int(fd), f) })
+// collect reads what has come since, and what the kernel noted of samples, in
+// the order in which they came.
+func (s *socket) collect(f, noted take) {
+	type packet struct {
+		at time.Time
+		b  []byte
+		to take
+	}
+	var all []packet
+	_ = s.raw.Control(func(fd uintptr) {
+		s.drain(int(fd), func(b []byte, at time.Time) { all = append(all, packet{at, bytes.Clone(b), f}) })
+	})
+	if s.notes != nil {
+		s.notes.read(func(b []byte, at time.Time) { all = append(all, packet{at, b, noted}) })
+		slices.SortStableFunc(all, func(a, b packet) int { return a.at.Compare(b.at) })
+	}
+	for _, p := range all {
+		p.to(p.b, p.at)
+	}
 }
 
 func (s *socket) drain(fd int, f take) {
@@ -66,5 +85,13 @@ func (s *socket) write(b []byte, to netip.AddrPort) error {
 
 func (s *socket) close() {
 	s.hush()
+	s.end()
+}
+
+// end lets go of the descriptor and the notes.
+func (s *socket) end() {
 	_ = s.file.Close()
+	if s.notes != nil {
+		s.notes.close()
+	}
 }

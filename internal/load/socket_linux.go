@@ -30,7 +30,7 @@ func listen(remote netip.Addr, keep, sample bool) (*socket, *counter, error) {
 	}
 	s := &socket{file: os.NewFile(uintptr(fd), "media socket"), b: make([]byte, maxPacket), control: make([]byte, controlSize)}
 	count := new(counter)
-	if err = prepare(fd, keep, sample, count); err == nil {
+	if s.notes, err = prepare(fd, keep, sample, count); err == nil {
 		err = unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, 0)))
 	}
 	if err == nil {
@@ -41,7 +41,7 @@ func listen(remote netip.Addr, keep, sample bool) (*socket, *counter, error) {
 		watched, err = net.FilePacketConn(s.file)
 	}
 	if err != nil {
-		_ = s.file.Close()
+		s.end()
 		return nil, nil, fmt.Errorf("prepare socket: %w", err)
 	}
 	s.watched = watched.(*net.UDPConn)
@@ -56,22 +56,22 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 }
 
 // prepare sets the filter and the buffer of a socket, and finds its inode.
-func prepare(fd int, keep, sample bool, count *counter) error {
+func prepare(fd int, keep, sample bool, count *counter) (*notes, error) {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bufferSize); err != nil {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bufferSize) // as much as is allowed
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("find inode: %w", err)
+		return nil, fmt.Errorf("find inode: %w", err)
 	}
 	count.inode = st.Ino
 	if sample { // feedback tells when packets came, not when we looked
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
-			return fmt.Errorf("ask for arrival times: %w", err)
+			return nil, fmt.Errorf("ask for arrival times: %w", err)
 		}
 	}
 	if keep {
-		return nil
+		return nil, nil
 	}
 	return setFilter(fd, sample)
 }

@@ -87,7 +87,7 @@ func TestReadLate(t *testing.T) {
 		s.collect(func(_ []byte, at time.Time) {
 			came := c.came(at)
 			good = came <= there && came > sent-time.Second
-		})
+		}, nil)
 		if good {
 			return
 		}
