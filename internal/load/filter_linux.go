@@ -31,6 +31,12 @@ var shared = sync.OnceValues(func() (*filters, error) {
 	return f, err
 })
 
+// canShare tells whether sockets may share filters.
+func canShare() bool {
+	_, err := shared()
+	return err == nil
+}
+
 // setFilter lets a socket drop media. With sample, a sample of it gets through
 // to the socket or, better, to the notes.
 func setFilter(fd int, sample bool) (*notes, error) {

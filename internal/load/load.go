@@ -4,11 +4,12 @@
 // A crowd of clients joins through the server's JSON API and connects with ICE,
 // DTLS and SRTP. Publishers send synthetic media at exact times. Nobody but two
 // probes reads what arrives: a filter in the kernel drops it, and the drops are
-// counted; what is no media waits until it is collected, ten times a second. So
-// neither the load's own work nor its wake-ups disturb the server. Its CPU and
-// memory are read from /proc. As numbers differ from machine to machine and
-// from hour to hour, a bare pion SFU, the baseline, can be measured in turns
-// with it: what lasts is the ratio.
+// counted; of the samples that feedback needs it notes the headers. What is no
+// media waits until it is collected, ten times a second. So neither the load's
+// own work nor its wake-ups disturb the server. Its CPU and memory are read from
+// /proc. As numbers differ from machine to machine and from hour to hour, a bare
+// pion SFU, the baseline, can be measured in turns with it: what lasts is the
+// ratio.
 package load
 
 import (
@@ -82,6 +83,9 @@ func Run(ctx context.Context, cfg Config) error {
 		if cfg.PID, err = findPID(at.Port()); err != nil {
 			return err
 		}
+	}
+	if !canShare() {
+		cfg.say("costs read some per cent too high: sockets can't share a filter without the rights of root")
 	}
 	var sides []*side
 	defer func() {

@@ -17,6 +17,8 @@ func receive(int, []byte, []byte) (n int, at time.Time, ok bool) { return 0, at,
 
 func send(int, []byte, netip.AddrPort) error { return errLinux }
 
+func canShare() bool { return false }
+
 // notes are nowhere else.
 type notes struct{}
 

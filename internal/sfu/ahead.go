@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"parley/internal/media/ahead"
+	"parley/internal/media/bwe"
 	"parley/internal/media/srtp"
 )
 
@@ -19,7 +20,8 @@ const (
 const (
 	hotConn = int(unsafe.Offsetof(conn{}.hot) + unsafe.Sizeof(srtp.Hot{}))
 	hotView = int(unsafe.Offsetof(view{}.runs))
-	hotPath = int(unsafe.Sizeof(path{}))
+	hotRun  = int(unsafe.Sizeof(run{}))
+	hotPath = int(unsafe.Offsetof(path{}.estimate) + bwe.Hot)
 	hotSub  = int(unsafe.Sizeof(subscription{}))
 )
 
@@ -36,7 +38,9 @@ func look(all []*conn, i int) {
 // lookBack asks for what sending to the viewers before the i-th touches.
 func lookBack(all []*view, i int) {
 	if i -= keysAhead; i >= 0 {
-		all[i].conn.fetch()
+		w := all[i]
+		ahead.Fetch(unsafe.Pointer(&w.runs[w.now]), hotRun)
+		w.conn.fetch()
 	}
 	if i -= connAhead - keysAhead; i >= 0 {
 		ahead.Fetch(unsafe.Pointer(all[i].conn), hotConn)

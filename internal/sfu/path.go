@@ -34,29 +34,31 @@ const (
 
 // path is what is known of the way to a receiver of video.
 type path struct {
-	estimate *bwe.Estimator
+	// What every packet touches lies in a row, to the estimate's beginning (see
+	// ahead.go).
 	since    time.Duration // the first packet; 0 = none yet
 	fed      bool          // the receiver reports
-	planned  int           // bits per second, for what it gets
-	spare    int           // that this may be too much
-	limited  bool          // it gets less than it wants
-	used     int           // the estimate as of the plan
-	fell     time.Duration // when it got less for the last time
+	pacing   bool          // in the shard's list
+	sound    int           // bytes since soundAt
+	tokens   int           // bytes that may leave at once
+	tokensAt time.Duration
+	probe    bwe.Probe
+	left     int // bytes of it
+	estimate bwe.Estimator
 
-	sound     int // bytes since soundAt
+	planned int           // bits per second, for what it gets
+	spare   int           // that this may be too much
+	limited bool          // it gets less than it wants
+	used    int           // the estimate as of the plan
+	fell    time.Duration // when it got less for the last time
+
 	soundAt   time.Duration
 	soundRate int // bits per second
 
 	credit   int // bytes that may be sent again
 	creditAt time.Duration
 
-	tokens   int // bytes that may leave at once
-	tokensAt time.Duration
-	pacing   bool // in the shard's list
-
-	probe   bwe.Probe
-	left    int // bytes of it
-	next    time.Duration
+	next    time.Duration // when to send more of the probe
 	until   time.Duration
 	queued  bool   // in the shard's list
 	padding uint64 // index of the next packet that is only padding
@@ -65,7 +67,7 @@ type path struct {
 // newPath begins to watch the way to a connection.
 func (sh *shard) newPath() *path {
 	return &path{
-		estimate: bwe.New(bwe.Config{Start: startRate, Min: leastRate, Max: mostRate}),
+		estimate: *bwe.New(bwe.Config{Start: startRate, Min: leastRate, Max: mostRate}),
 		soundAt:  sh.now, creditAt: sh.now, credit: repairLeast,
 	}
 }

@@ -16,39 +16,39 @@ const (
 // view is one video as one connection sees it: a stream without breaks, put
 // together from runs of the sender's layers.
 type view struct {
-	conn  *conn
-	video *video
-
-	height int    // wanted at most; 0 = not wanted
-	stage  bool   // of those that matter most
-	ideal  *layer // that it would get if there were room; as of the last plan
-	chosen *layer // by the plan being made
+	// What every packet touches lies in a row (see ahead.go).
+	conn   *conn
+	video  *video
 	target *layer
-	shown  time.Duration // when it got a target
-	layer  *layer        // forwarded now; differs from target until a key frame comes
+	layer  *layer // forwarded now; differs from target until a key frame comes
 
-	began    bool
 	last     uint64 // greatest index the receiver saw
 	clock    uint32 // timestamp of the newest picture
-	clockAt  time.Duration
 	clocked  bool
+	clockAt  time.Duration
 	picture  uint16 // number of the newest picture
 	tl0      uint8
 	numbered bool
-
-	runs [maxRuns]run // a ring
-	now  int          // the newest of them
-	rtx  uint64       // index of the next RTX packet
-
-	holding bool   // packets wait to leave
-	held    uint64 // first of them
-	heldAt  time.Duration
+	holding  bool   // packets wait to leave
+	held     uint64 // first of them
 
 	packets, octets uint32
-	reported        uint16 // highest number the receiver told of; 0 = none
-	passed          passed
-	repeats         *repeats // nil before the first one
-	padded          uint64   // packets that served as padding
+	now             int          // the newest run
+	runs            [maxRuns]run // a ring
+
+	height int           // wanted at most; 0 = not wanted
+	stage  bool          // of those that matter most
+	ideal  *layer        // that it would get if there were room; as of the last plan
+	chosen *layer        // by the plan being made
+	shown  time.Duration // when it got a target
+	began  bool
+	rtx    uint64 // index of the next RTX packet
+	heldAt time.Duration
+
+	reported uint16 // highest number the receiver told of; 0 = none
+	passed   passed
+	repeats  *repeats // nil before the first one
+	padded   uint64   // packets that served as padding
 }
 
 // run is a part of a view that came from one layer: what is added to the

@@ -10,7 +10,10 @@
 // reads no clock, and allocates only when its history grows, up to a bound.
 package bwe
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 const (
 	// silent is how long no feedback may come before the rate falls.
@@ -31,20 +34,21 @@ type Config struct{ Start, Min, Max int64 }
 
 // Estimator is the estimate for one receiver.
 type Estimator struct {
-	cfg  Config
-	rate float64
-
+	// What Sent needs lies in a row, the first Hot bytes.
 	history history
-	acked   throughput
-	trend   trend
-	delay   aimd
-	loss    lossy
-	probe   prober
+	unfed   time.Duration // since the last feedback, the first packet was sent; 0 for none
+	fed     bool          // transport-wide feedback came ever
+
+	cfg   Config
+	rate  float64
+	acked throughput
+	trend trend
+	delay aimd
+	loss  lossy
+	probe prober
 
 	rtt       time.Duration
-	fed       bool // transport-wide feedback came ever
 	fedAt     time.Duration
-	unfed     time.Duration // since then, the first packet was sent; 0 for none
 	cutAt     time.Duration // for silence
 	uncut     float64       // the rate before that
 	reference time.Duration // of the last feedback, as told
@@ -54,6 +58,9 @@ type Estimator struct {
 	newestAt  time.Duration // when it was sent
 	fresh     bool          // this feedback told something new
 }
+
+// Hot is how many bytes from its beginning on Sent reads of an Estimator.
+const Hot = unsafe.Offsetof(Estimator{}.fed) + 1
 
 // New returns an estimator that begins with cfg.Start.
 func New(cfg Config) *Estimator {
