@@ -13,10 +13,10 @@ import (
 // scenario's.
 type loadCmd struct {
 	Scenario    string `default:"A2" help:"What to measure: A1-A4 sound, V1-V3 video, S1 small rooms, J1 a storm of joins."`
-	ClientJSON  string `name:"client-json" default:"./data/client.json" placeholder:"FILE" help:"client.json of the server, which runs with --dev."`
+	ClientJSON  string `name:"client-json" default:"./data/client.json" placeholder:"FILE" help:"client.json of the server, which runs with --dev (default: ./data/client.json)."`
 	Server      string `placeholder:"URL" help:"Address of the server's JSON API, instead of client.json."`
 	PID         int    `name:"pid" help:"Process of the server (default: whoever listens there)."`
-	Seconds     int    `default:"5" help:"Length of a window."`
+	Seconds     int    `default:"5" help:"Length of a window, 1 to 120 s."`
 	Windows     int    `default:"3" help:"Windows to measure."`
 	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio."`
 	Feedback    bool   `help:"Receivers send RTCP: reports, transport-wide feedback, NACK."`
