@@ -76,11 +76,10 @@ type connKey struct{ call, id int64 }
 
 func newShard(s *Server, place steering, socket udp.Socket) *shard {
 	sh := &shard{
-		steering: place, server: s, socket: socket, events: s.events, start: time.Now(),
+		steering: place, waiting: waiting{first: never}, server: s, socket: socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
 		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
-	sh.first = never
 	for range maxDatagrams {
 		sh.slots = append(sh.slots, new(udp.Datagram))
 	}

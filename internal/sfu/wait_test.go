@@ -106,6 +106,7 @@ func TestGather(t *testing.T) {
 func TestGatherReports(t *testing.T) {
 	report := []byte{0x80, 201, 0, 1, 0, 0, 0, 1}
 	for name, tt := range map[string]struct {
+		none  bool // nothing was there
 		first bool // a packet of sound, else a report
 		muted bool
 		wait  time.Duration
@@ -117,6 +118,7 @@ func TestGatherReports(t *testing.T) {
 		"with media":      {first: true, quiet: time.Millisecond, left: 1},
 		"media waits":     {first: true, wait: time.Millisecond},
 		"muted":           {first: true, muted: true, wait: time.Millisecond, left: 1},
+		"nothing":         {none: true, quiet: time.Millisecond, left: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, 1, 1)
@@ -129,7 +131,11 @@ func TestGatherReports(t *testing.T) {
 			b.shard.socket, b.wait, b.quiet = m, tt.wait, tt.quiet
 			b.wind()
 			b.slots[0].N, b.slots[0].From = copy(b.slots[0].Slot[:], first), b.senders[0].addr
-			if b.gather(1); len(m.left) != tt.left {
+			n := 1
+			if tt.none {
+				n = 0
+			}
+			if b.gather(n); len(m.left) != tt.left {
 				t.Errorf("%d datagrams not read, want %d", len(m.left), tt.left)
 			}
 		})
@@ -196,7 +202,7 @@ type slow struct{ mailed }
 func (s *slow) Poll(ds []*udp.Datagram) int { return s.mailed.Poll(ds[:1]) }
 
 // TestPicture looks for the rest of a picture until it is whole, or nothing
-// more comes.
+// more comes; a whole one waits for nothing.
 func TestPicture(t *testing.T) {
 	b := newBench(t, 1, 1)
 	datagram := func(marker byte) (d udp.Datagram) {
@@ -210,12 +216,21 @@ func TestPicture(t *testing.T) {
 		"whole": {0x80, 3},
 		"not":   {0, 6},
 	} {
-		s := &slow{mailed{counting: b.socket, left: []udp.Datagram{datagram(0), datagram(tt.last), datagram(0), datagram(0), datagram(0)}}}
-		b.shard.socket = s
-		b.wind()
-		*b.slots[0] = datagram(0)
+		look := func() *slow {
+			s := &slow{mailed{counting: b.socket, left: []udp.Datagram{datagram(0), datagram(tt.last), datagram(0), datagram(0), datagram(0)}}}
+			b.shard.socket = s
+			b.wind()
+			*b.slots[0] = datagram(0)
+			return s
+		}
+		look()
 		if n, whole := b.picture(1); n != tt.want || whole != (tt.last != 0) {
 			t.Errorf("%s: %d datagrams, want %d; whole: %v", name, n, tt.want, whole)
+		}
+		s := look()
+		b.looking, b.quiet = true, time.Millisecond
+		if b.gather(1); 6-len(s.left) != tt.want {
+			t.Errorf("%s: %d datagrams gathered, want %d", name, 6-len(s.left), tt.want)
 		}
 	}
 }
