@@ -37,6 +37,9 @@ func look(all []*conn, i int) {
 
 // lookBack asks for what sending to the viewers before the i-th touches.
 func lookBack(all []*view, i int) {
+	if p := all[i].conn.path; p != nil {
+		ahead.Fetch(p.estimate.Place(), 1) // what is noted once a packet is sealed
+	}
 	if i -= keysAhead; i >= 0 {
 		w := all[i]
 		ahead.Fetch(unsafe.Pointer(&w.runs[w.now]), hotRun)

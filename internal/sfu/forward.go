@@ -138,7 +138,7 @@ func (sh *shard) queue(r *room, h *rtp.Header) *packet {
 		r.pending = append(r.pending, packet{})
 	}
 	p := &r.pending[n]
-	p.size = h.Write(p.header[:])
+	p.size, p.timestamp = h.Write(p.header[:]), h.Timestamp
 	return p
 }
 
@@ -153,7 +153,7 @@ func (sh *shard) forward() {
 		if r.sounds {
 			for i, c := range r.receivers {
 				look(r.receivers, i)
-				sh.fan(c, r.pending)
+				sh.fan(c, nil, r.pending)
 			}
 		} else {
 			sh.fanViewers(r.pending)
@@ -183,17 +183,21 @@ func (sh *shard) fanViewers(packets []packet) {
 				continue
 			}
 			c.served = sh.batch
-			sh.fan(c, packets)
+			sh.fan(c, w, packets)
 		}
 	}
 }
 
-// fan seals the packets that one connection gets.
-func (sh *shard) fan(c *conn, packets []packet) {
+// fan seals the packets that one connection gets; w is a view of it that is at
+// hand, or nil.
+func (sh *shard) fan(c *conn, w *view, packets []packet) {
 	for i := range packets {
 		p := &packets[i]
 		if p.layer != nil {
-			sh.show(c, p)
+			if w == nil || w.video != p.layer.video {
+				w = c.view(p.layer.video)
+			}
+			sh.show(w, p)
 			continue
 		}
 		if !c.wanted(p.source) {
@@ -207,20 +211,26 @@ func (sh *shard) fan(c *conn, packets []packet) {
 		if !ok {
 			continue
 		}
-		rtp.SetSequence(p.header[:], uint16(index))
-		size := sh.seal(c, p.header[:p.size], p.payload, index)
+		size := sh.seal(c, head{&p.header, p.size, p.timestamp}, p.payload, index)
 		if c.path != nil {
 			c.path.sound += size + lowerLayers
 		}
 	}
 }
 
+// head is a header that was written, before it is one receiver's own.
+type head struct {
+	bytes     *[rtp.EgressSize]byte
+	size      int
+	timestamp uint32 // for the receiver
+}
+
 // seal numbers a packet for the way to its receiver, protects and queues it,
 // and returns its size.
-func (sh *shard) seal(c *conn, header, payload []byte, index uint64) int {
-	rtp.SetTransport(header, c.transport)
-	space := sh.socket.Space(len(header) + len(payload) + srtp.Overhead)
-	n, err := c.out.SealRTP(space, header, payload, index)
+func (sh *shard) seal(c *conn, h head, payload []byte, index uint64) int {
+	space := sh.socket.Space(h.size + len(payload) + srtp.Overhead)
+	rtp.Stamp(space, h.bytes, uint16(index), h.timestamp, c.transport)
+	n, err := c.out.SealRTP(space, h.size, payload, index)
 	if err != nil {
 		sh.count.SealErrors++
 		return 0

@@ -14,8 +14,8 @@ import (
 // comes and read what goes.
 type plain struct{}
 
-func (plain) SealRTP(dst, header, payload []byte, _ uint64) (int, error) {
-	return copy(dst, header) + copy(dst[len(header):], payload), nil
+func (plain) SealRTP(packet []byte, header int, payload []byte, _ uint64) (int, error) {
+	return header + copy(packet[header:], payload), nil
 }
 func (plain) OpenRTP(packet []byte, _ int, _ uint64) ([]byte, error) { return packet, nil }
 func (plain) SealRTCP(dst, packet []byte) (int, error)               { return copy(dst, packet), nil }

@@ -89,7 +89,8 @@ func (i *insider) rtp(plain bool) {
 		size = h.Size
 	}
 	sealed := make([]byte, len(packet)+srtp.Overhead)
-	n, err := i.out.SealRTP(sealed, packet[:size], packet[size:], i.index[ssrc])
+	copy(sealed, packet[:size])
+	n, err := i.out.SealRTP(sealed, size, packet[size:], i.index[ssrc])
 	if err != nil {
 		i.t.Fatal(err)
 	}

@@ -192,11 +192,10 @@ func (sh *shard) repeat(w *view, index uint64) (size int) {
 	if !ok {
 		return 0
 	}
-	header, kind := sh.rewrite(p, r)
-	rtp.Address(header, w.video.repair, kind+1)
-	rtp.SetSequence(header, uint16(w.rtx))
+	h, kind := sh.rewrite(p, r)
+	rtp.Address(h.bytes[:], w.video.repair, kind+1)
 	rtx.SetOriginal(p.Roomy, uint16(index))
-	size = sh.sealPicture(w.conn, header, p.Roomy, p.Payload, sealing{kind, r, w.rtx})
+	size = sh.sealPicture(w.conn, h, p.Roomy, p.Payload, sealing{kind, r, w.rtx})
 	w.rtx++
 	return size
 }

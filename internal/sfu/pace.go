@@ -88,9 +88,8 @@ func (sh *shard) release(w *view, index uint64) {
 	if !ok {
 		return
 	}
-	header, kind := sh.rewrite(p, r)
-	rtp.SetSequence(header, uint16(index))
-	sh.sealPicture(w.conn, header, p.Payload, p.Payload, sealing{kind, r, index})
+	h, kind := sh.rewrite(p, r)
+	sh.sealPicture(w.conn, h, p.Payload, p.Payload, sealing{kind, r, index})
 	w.packets++
 	w.octets += uint32(len(p.Payload))
 }
@@ -107,11 +106,10 @@ func (w *view) fetch(index uint64) (p cache.Packet, r *run, ok bool) {
 
 // rewrite copies the header of a cached packet to scratch, with the timestamp
 // that its receiver knows.
-func (sh *shard) rewrite(p cache.Packet, r *run) (header []byte, kind uint8) {
-	header = sh.header[:copy(sh.header[:], p.Header)]
-	rtp.SetTimestamp(header, rtp.Timestamp(header)+r.time)
-	rtp.SetSendTime(header, sh.sendTime)
-	return header, rtp.Type(header)
+func (sh *shard) rewrite(p cache.Packet, r *run) (h head, kind uint8) {
+	h = head{&sh.header, copy(sh.header[:], p.Header), rtp.Timestamp(p.Header) + r.time}
+	rtp.SetSendTime(sh.header[:], sh.sendTime)
+	return h, rtp.Type(p.Header)
 }
 
 // sealing is what it takes to seal a packet of the cache.
@@ -123,11 +121,11 @@ type sealing struct {
 
 // sealPicture seals body, in which payload is, with the picture's numbers as
 // its receiver knows them, and leaves the cache as it was.
-func (sh *shard) sealPicture(c *conn, header, body, payload []byte, s sealing) (size int) {
+func (sh *shard) sealPicture(c *conn, h head, body, payload []byte, s sealing) (size int) {
 	var pic picture
 	pic.read(s.kind, payload)
 	pic.renumber(s.kind, payload, s.run)
-	size = sh.seal(c, header, body, s.index)
+	size = sh.seal(c, h, body, s.index)
 	pic.renumber(s.kind, payload, &run{})
 	return size
 }

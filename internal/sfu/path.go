@@ -210,12 +210,12 @@ func (sh *shard) pad(c *conn) int {
 		}
 	}
 	p := c.path
-	h := rtp.Header{SSRC: c.ssrc, Type: typeVP8, Sequence: uint16(p.padding), Padded: true}
+	h := rtp.Header{SSRC: c.ssrc, Type: typeVP8, Padded: true}
 	size := h.Write(sh.header[:])
 	rtp.SetSendTime(sh.header[:], sh.sendTime)
 	body := sh.scratch[:padSize]
 	clear(body)
 	body[padSize-1] = padSize
 	p.padding++
-	return sh.seal(c, sh.header[:size], body, p.padding-1)
+	return sh.seal(c, head{bytes: &sh.header, size: size}, body, p.padding-1)
 }

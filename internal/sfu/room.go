@@ -57,8 +57,8 @@ type packet struct {
 	size    int    // of the header
 	payload []byte // in the slot it was read into
 
-	kind      uint8  // of video: payload type
-	timestamp uint32 // of video
+	kind      uint8 // of video: payload type
+	timestamp uint32
 	picture   picture
 }
 

@@ -59,7 +59,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	p := sh.queue(v.conn.room, h)
 	p.layer, p.index, p.payload = l, index, payload
 	l.keep(index, p.header[:p.size], payload, sh.now)
-	p.kind, p.timestamp, p.picture = h.Type, h.Timestamp, pic
+	p.kind, p.picture = h.Type, pic
 }
 
 // keep keeps a packet for receivers that miss it.
@@ -90,13 +90,13 @@ func (sh *shard) unwrap(l *layer, h *rtp.Header, payload []byte) (index uint64, 
 	return index, original
 }
 
-// show forwards a packet of video to one connection, if it sees that layer.
-func (sh *shard) show(c *conn, p *packet) {
-	w := c.view(p.layer.video)
+// show forwards a packet of video to a connection that has a view of it, if it
+// sees that layer.
+func (sh *shard) show(w *view, p *packet) {
 	if w == nil {
 		return
 	}
-	was := w.layer
+	c, was := w.conn, w.layer
 	index, r := w.next(p, sh.now)
 	if r == nil {
 		return
@@ -115,10 +115,8 @@ func (sh *shard) show(c *conn, p *packet) {
 		sh.hold(w, index)
 		return
 	}
-	rtp.SetSequence(p.header[:], uint16(index))
-	rtp.SetTimestamp(p.header[:], p.timestamp+r.time)
 	p.picture.renumber(p.kind, p.payload, r)
-	sh.seal(c, p.header[:p.size], p.payload, index)
+	sh.seal(c, head{&p.header, p.size, p.timestamp + r.time}, p.payload, index)
 	w.packets++
 	w.octets += uint32(len(p.payload))
 }

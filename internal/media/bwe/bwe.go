@@ -62,6 +62,10 @@ type Estimator struct {
 // Hot is how many bytes from its beginning on Sent reads of an Estimator.
 const Hot = unsafe.Offsetof(Estimator{}.fed) + 1
 
+// Place returns where Sent notes the next packet, for the processor to fetch
+// ahead; nil before the first one.
+func (e *Estimator) Place() unsafe.Pointer { return e.history.place() }
+
 // New returns an estimator that begins with cfg.Start.
 func New(cfg Config) *Estimator {
 	cfg.Min = max(cfg.Min, 1)

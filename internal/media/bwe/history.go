@@ -1,6 +1,9 @@
 package bwe
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 const (
 	leastHistory = 256 // packets
@@ -68,6 +71,14 @@ func (h *history) add(seq uint16, size int, probe uint8, now time.Duration, mayG
 	}
 	h.next = n + 1
 	return n, true
+}
+
+// place returns where the next packet goes, if it has the next number.
+func (h *history) place() unsafe.Pointer {
+	if len(h.ring) == 0 {
+		return nil
+	}
+	return unsafe.Pointer(&h.ring[h.next&int64(len(h.ring)-1)])
 }
 
 func (h *history) grow() {

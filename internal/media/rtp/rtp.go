@@ -6,6 +6,7 @@ package rtp
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"time"
 )
 
@@ -197,14 +198,19 @@ func Address(b []byte, ssrc uint32, kind uint8) {
 	binary.BigEndian.PutUint32(b[8:], ssrc)
 }
 
-// SetSequence changes the sequence number of a written header.
-func SetSequence(b []byte, seq uint16) { binary.BigEndian.PutUint16(b[2:], seq) }
-
-// SetTimestamp changes the timestamp of a written header.
-func SetTimestamp(b []byte, t uint32) { binary.BigEndian.PutUint32(b[4:], t) }
-
-// SetTransport changes the transport-wide number of a header that Write wrote.
-func SetTransport(b []byte, seq uint16) { binary.BigEndian.PutUint16(b[transportAt:], seq) }
+// Stamp writes a header that Write wrote to b, with the numbers that are one
+// receiver's own: sequence number, timestamp and transport-wide number. All of
+// b's first EgressSize bytes are written, in words: what is written in parts is
+// slow to read as a whole.
+func Stamp(b []byte, header *[EgressSize]byte, seq uint16, timestamp uint32, transport uint16) {
+	const first = 8 * (transportAt - 16)
+	word := binary.LittleEndian
+	_ = b[EgressSize-1]
+	word.PutUint64(b, word.Uint64(header[:])&0xffff|uint64(bits.ReverseBytes16(seq))<<16|uint64(bits.ReverseBytes32(timestamp))<<32)
+	word.PutUint64(b[8:], word.Uint64(header[8:]))
+	word.PutUint64(b[16:], word.Uint64(header[16:])&^(0xffff<<first)|uint64(bits.ReverseBytes16(transport))<<first)
+	word.PutUint32(b[24:], word.Uint32(header[24:]))
+}
 
 // SetSendTime changes the send time of a header that Write wrote.
 func SetSendTime(b []byte, t uint32) {

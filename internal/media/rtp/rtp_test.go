@@ -101,21 +101,20 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: type %d, timestamp %d", name, Type(b), Timestamp(b))
 		}
 		Address(b, 8, 101)
-		SetSequence(b, 1000)
-		SetTimestamp(b, 12)
-		SetTransport(b, 0x1234)
 		SetSendTime(b, SendTime(65*time.Second+500*time.Millisecond))
+		stamped := make([]byte, EgressSize)
+		Stamp(stamped, (*[EgressSize]byte)(b), 0xfa01, 0xfb020304, 0xfc05)
 		var p pion.Packet
-		if err := p.Unmarshal(append(b[:n:n], "opus"...)); err != nil {
+		if err := p.Unmarshal(append(stamped[:n:n], "opus"...)); err != nil {
 			t.Fatal(err)
 		}
-		if p.SSRC != 8 || p.PayloadType != 101 || p.SequenceNumber != 1000 || p.Timestamp != 12 || !p.Marker || string(p.Payload) != "opus" {
+		if p.SSRC != 8 || p.PayloadType != 101 || p.SequenceNumber != 0xfa01 || p.Timestamp != 0xfb020304 || !p.Marker || string(p.Payload) != "opus" {
 			t.Errorf("%s: packet %v", name, p)
 		}
 		if !bytes.Equal(p.GetExtension(1), tt.level) || !bytes.Equal(p.GetExtension(13), tt.orientation) {
 			t.Errorf("%s: level %x, orientation %x", name, p.GetExtension(1), p.GetExtension(13))
 		}
-		if at := p.GetExtension(2); !bytes.Equal(p.GetExtension(3), []byte{0x12, 0x34}) || !bytes.Equal(at, []byte{6, 0, 0}) {
+		if at := p.GetExtension(2); !bytes.Equal(p.GetExtension(3), []byte{0xfc, 5}) || !bytes.Equal(at, []byte{6, 0, 0}) {
 			t.Errorf("%s: number %x, sent at %x", name, p.GetExtension(3), at)
 		}
 	}

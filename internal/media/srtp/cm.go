@@ -29,10 +29,10 @@ func newCM(key, salt []byte) (*cm, error) {
 	return &cm{context: c}, nil
 }
 
-func (c *cm) SealRTP(dst, header, payload []byte, index uint64) (int, error) {
-	c.context.SetROC(binary.BigEndian.Uint32(header[8:]), uint32(index>>16))
-	c.packet = append(append(c.packet[:0], header...), payload...)
-	return finish(dst)(c.context.EncryptRTP(dst[:0], c.packet, &c.header))
+func (c *cm) SealRTP(packet []byte, header int, payload []byte, index uint64) (int, error) {
+	c.context.SetROC(binary.BigEndian.Uint32(packet[8:]), uint32(index>>16))
+	c.packet = append(append(c.packet[:0], packet[:header]...), payload...)
+	return finish(packet)(c.context.EncryptRTP(packet[:0], c.packet, &c.header))
 }
 
 func (c *cm) OpenRTP(packet []byte, header int, index uint64) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 )
 
 const (
@@ -25,8 +26,8 @@ const (
 type gcm struct {
 	fast              *sealer // does what rtp does; nil where it cannot
 	rtp, rtcp         cipher.AEAD
-	rtpSalt, rtcpSalt [saltSize]byte
-	iv                [aes.BlockSize]byte // nonce and counter; scratch: arguments of an interface would escape
+	rtpSalt, rtcpSalt [aes.BlockSize]byte // and the counter 1
+	iv                [aes.BlockSize]byte // scratch: arguments of an interface would escape
 	aad               [rtcpHeader + indexSize]byte
 	index             uint32 // of the last SRTCP packet sent
 	seen              sources
@@ -35,10 +36,9 @@ type gcm struct {
 // newGCM makes a context that mostly seals, or mostly opens.
 func newGCM(key, salt []byte, seals bool) (*gcm, error) {
 	g := &gcm{}
-	g.iv[len(g.iv)-1] = 1
 	for _, part := range []struct {
 		aead             *cipher.AEAD
-		salt             *[saltSize]byte
+		salt             *[aes.BlockSize]byte
 		keyLabel, saltOf byte
 	}{
 		{&g.rtp, &g.rtpSalt, labelRTPKey, labelRTPSalt},
@@ -53,6 +53,7 @@ func newGCM(key, salt []byte, seals bool) (*gcm, error) {
 			return nil, err
 		}
 		copy(part.salt[:], s)
+		part.salt[aes.BlockSize-1] = 1
 		block, err := aes.NewCipher(k)
 		if err != nil {
 			return nil, fmt.Errorf("make srtp cipher: %w", err)
@@ -67,13 +68,19 @@ func newGCM(key, salt []byte, seals bool) (*gcm, error) {
 	return g, nil
 }
 
-// rtpNonce sets the IV of RFC 7714 8.1.
-func (g *gcm) rtpNonce(ssrc []byte, index uint64) {
-	n, s := &g.iv, &g.rtpSalt
-	n[0], n[1] = s[0], s[1]
-	n[2], n[3], n[4], n[5] = s[2]^ssrc[0], s[3]^ssrc[1], s[4]^ssrc[2], s[5]^ssrc[3]
-	n[6], n[7], n[8] = s[6]^byte(index>>40), s[7]^byte(index>>32), s[8]^byte(index>>24)
-	n[9], n[10], n[11] = s[9]^byte(index>>16), s[10]^byte(index>>8), s[11]^byte(index)
+// rtpNonce returns the IV of RFC 7714 8.1 and the counter 1, as words of the
+// smallest byte first: memory written in smaller parts than it is read in keeps
+// the processor waiting.
+func (g *gcm) rtpNonce(ssrc uint32, index uint64) (low, high uint64) {
+	i := bits.ReverseBytes64(index)
+	low, high = binary.LittleEndian.Uint64(g.rtpSalt[:]), binary.LittleEndian.Uint64(g.rtpSalt[8:])
+	return low ^ uint64(ssrc)<<16 ^ i>>16<<48, high ^ i>>32
+}
+
+// spellNonce sets the IV from the words of rtpNonce.
+func (g *gcm) spellNonce(low, high uint64) {
+	binary.LittleEndian.PutUint64(g.iv[:], low)
+	binary.LittleEndian.PutUint64(g.iv[8:], high)
 }
 
 // rtcpNonce sets the IV of RFC 7714 9.1.
@@ -86,20 +93,20 @@ func (g *gcm) rtcpNonce(ssrc []byte, index uint32) {
 	}
 }
 
-func (g *gcm) SealRTP(dst, header, payload []byte, index uint64) (int, error) {
-	n := copy(dst, header)
-	g.rtpNonce(header[8:12], index)
-	if g.fast != nil && n <= maxHeader {
-		return n + g.fast.seal(dst[n:], payload, dst[:n], &g.iv), nil
+func (g *gcm) SealRTP(packet []byte, header int, payload []byte, index uint64) (int, error) {
+	low, high := g.rtpNonce(binary.LittleEndian.Uint32(packet[8:]), index)
+	if g.fast != nil && header <= maxHeader && len(payload) <= maxPayload {
+		return header + g.fast.seal(packet[header:], payload, packet[:header], low, high), nil
 	}
-	return n + len(g.rtp.Seal(dst[n:n], g.iv[:saltSize], payload, dst[:n])), nil
+	g.spellNonce(low, high)
+	return header + len(g.rtp.Seal(packet[header:header], g.iv[:saltSize], payload, packet[:header])), nil
 }
 
 func (g *gcm) OpenRTP(packet []byte, header int, index uint64) ([]byte, error) {
 	if header < rtpFixed || len(packet) < header+tagSize {
 		return nil, ErrAuth
 	}
-	g.rtpNonce(packet[8:12], index)
+	g.spellNonce(g.rtpNonce(binary.LittleEndian.Uint32(packet[8:]), index))
 	if _, err := g.rtp.Open(packet[header:header], g.iv[:saltSize], packet[header:], packet[:header]); err != nil {
 		return nil, ErrAuth
 	}

@@ -40,10 +40,10 @@ var (
 
 // A Context protects or opens packets with one master key.
 type Context interface {
-	// SealRTP writes the protected packet to dst: header, and payload
+	// SealRTP makes a packet that begins with a header whole: with the payload,
 	// encrypted. index is rollover counter << 16 | sequence number. It returns
-	// the length; dst has room for Overhead more bytes than the packet.
-	SealRTP(dst, header, payload []byte, index uint64) (int, error)
+	// the length; there is room for Overhead more bytes than both.
+	SealRTP(packet []byte, header int, payload []byte, index uint64) (int, error)
 	// OpenRTP decrypts a packet in place and returns it without its tag.
 	OpenRTP(packet []byte, header int, index uint64) ([]byte, error)
 	// SealRTCP writes the protected packet to dst and returns its length.

@@ -66,7 +66,7 @@ func TestAgainstPion(t *testing.T) {
 			for i := uint64(65500); i < 65600; i++ {
 				b := plain(uint16(i), 1+int(i%90))
 				buf := make([]byte, len(b)+Overhead)
-				n, err := out.SealRTP(buf, b[:20], b[20:], i)
+				n, err := out.SealRTP(buf, copy(buf, b[:20]), b[20:], i)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,7 +215,7 @@ func TestNoAllocation(t *testing.T) {
 	sealed, _ := theirOut.EncryptRTP(nil, b, nil)
 	cp := make([]byte, len(sealed))
 	if n := testing.AllocsPerRun(100, func() {
-		_, _ = out.SealRTP(buf, b[:20], b[20:], 1)
+		_, _ = out.SealRTP(buf, copy(buf, b[:20]), b[20:], 1)
 		copy(cp, sealed)
 		if _, err := in.OpenRTP(cp, 20, 1); err != nil {
 			t.Fatal(err)
@@ -251,7 +251,7 @@ func BenchmarkSealRTP(b *testing.B) {
 			b.ReportAllocs()
 			for i := range b.N {
 				rtpSeq(pkt, uint16(i))
-				_, _ = out.SealRTP(buf, pkt[:20], pkt[20:], uint64(i))
+				_, _ = out.SealRTP(buf, copy(buf, pkt[:20]), pkt[20:], uint64(i))
 			}
 		})
 	}
@@ -276,7 +276,7 @@ func TestRollover(t *testing.T) {
 			for _, step := range rollovers() {
 				b := plain(uint16(step.index), 30)
 				b[11] = byte(step.stream)
-				n, err := out.SealRTP(buf, b[:20], b[20:], step.index)
+				n, err := out.SealRTP(buf, copy(buf, b[:20]), b[20:], step.index)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -301,6 +301,27 @@ func TestRollover(t *testing.T) {
 	}
 }
 
+// TestLong seals packets around the longest that vectors take, and longer ones.
+func TestLong(t *testing.T) {
+	for name, p := range profiles {
+		_, out, err := Pair(p.ours, material(p.ours), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirIn, _ := client(t, p.ours, p.theirs)
+		for i, size := range []int{4063, 4064, 4065, 9000} {
+			b, buf := plain(uint16(i), size), make([]byte, size+100)
+			n, err := out.SealRTP(buf, copy(buf, b[:20]), b[20:], uint64(i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := theirIn.DecryptRTP(nil, buf[:n], nil); err != nil || !bytes.Equal(got, b) {
+				t.Errorf("%s, %d bytes, for pion: %v", name, size, err)
+			}
+		}
+	}
+}
+
 // TestBeginsLate opens and seals streams that are far along with their first
 // packet.
 func TestBeginsLate(t *testing.T) {
@@ -314,7 +335,7 @@ func TestBeginsLate(t *testing.T) {
 		theirIn.SetROC(ssrc, roc)
 		theirOut.SetROC(ssrc, roc)
 		b, buf := plain(index&0xffff, 30), make([]byte, 200)
-		n, err := out.SealRTP(buf, b[:20], b[20:], index)
+		n, err := out.SealRTP(buf, copy(buf, b[:20]), b[20:], index)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,9 @@ import (
 const (
 	maxPowers = 21 // 16 blocks of data, 4 of header, the lengths
 	maxHeader = 64
+
+	// maxPayload is how far counters of one byte go: 0 and 1 are not for data.
+	maxPayload = 254 * aes.BlockSize
 )
 
 // vectors tells whether the processor has what a sealer takes.
@@ -53,16 +56,17 @@ func overX(low, high uint64) [2]uint64 {
 }
 
 // seal encrypts a payload to dst, the tag after it, and returns the length. The
-// header has at most maxHeader bytes, iv ends with the counter 1.
-func (s *sealer) seal(dst, payload, header []byte, iv *[aes.BlockSize]byte) int {
+// header has at most maxHeader bytes, the payload maxPayload. low and high are
+// the IV and the counter 1, the smallest byte first.
+func (s *sealer) seal(dst, payload, header []byte, low, high uint64) int {
 	n := len(payload)
 	_ = dst[n+tagSize-1]
-	sealVAES(s, &dst[0], unsafe.SliceData(payload), n, unsafe.SliceData(header), len(header), iv)
+	sealVAES(s, &dst[0], unsafe.SliceData(payload), n, unsafe.SliceData(header), len(header), low, high)
 	return n + tagSize
 }
 
 //go:noescape
-func sealVAES(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, iv *[aes.BlockSize]byte)
+func sealVAES(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, low, high uint64)
 
 //go:noescape
 func expandKey(s *sealer, key *[16]byte)

@@ -13,27 +13,23 @@
 #define POWERS 176 // the 21st first
 #define POWERS_END (POWERS+21*16)
 
-// Registers: Z0 data, Z1 powers, Z8 Z9 Z10 low, middle and high sums, Z14 Z15
-// scratch, X6 the hash so far, X7 the block that hides the tag, Z11 reverses the
-// bytes of blocks, Z12 counters and Z13 their step, Z16 to Z26 round keys, Z27
-// the polynomial.
+// Registers: Z0 and Z2 to Z4 data, Z28 to Z31 ciphertext that is not hashed yet,
+// Z1 powers, Z8 Z9 Z10 low, middle and high sums, Z14 Z15 scratch, X6 the hash so
+// far, X7 the block that hides the tag, Z11 reverses the bytes of blocks, Z12
+// counters and Z13 their step, Z16 to Z26 round keys, Z27 the polynomial.
 
 DATA reverse<>+0(SB)/8, $0x08090a0b0c0d0e0f
 DATA reverse<>+8(SB)/8, $0x0001020304050607
 GLOBL reverse<>(SB), RODATA|NOPTR, $16
 
-DATA first<>+0(SB)/8, $1
-DATA first<>+8(SB)/8, $0
-DATA first<>+16(SB)/8, $2
-DATA first<>+24(SB)/8, $0
-DATA first<>+32(SB)/8, $3
-DATA first<>+40(SB)/8, $0
-DATA first<>+48(SB)/8, $4
-DATA first<>+56(SB)/8, $0
+// Counters are in the last byte only: a packet has less than 254 blocks.
+DATA first<>+8(SB)/8, $0x0100000000000000
+DATA first<>+24(SB)/8, $0x0200000000000000
+DATA first<>+40(SB)/8, $0x0300000000000000
+DATA first<>+56(SB)/8, $0x0400000000000000
 GLOBL first<>(SB), RODATA|NOPTR, $64
 
-DATA step<>+0(SB)/8, $4
-DATA step<>+8(SB)/8, $0
+DATA step<>+8(SB)/8, $0x0400000000000000
 GLOBL step<>(SB), RODATA|NOPTR, $16
 
 #define POLYNOMIAL \
@@ -50,28 +46,29 @@ GLOBL step<>(SB), RODATA|NOPTR, $16
 	VPCLMULQDQ $0x10, Z1, x, Z15; \
 	VPTERNLOGQ $0x96, Z14, Z15, Z9
 
-// Adds ciphertext, whose powers begin at an offset.
+// The same with the powers from an offset on.
 #define HASH(x, at) \
-	VPSHUFB Z11, x, x; \
 	VMOVDQU64 at(R12), Z1; \
 	ACCUMULATE(x)
 
-// The same for a chunk's first blocks, which take the hash so far.
-#define HASH_ON(x) \
-	VPSHUFB Z11, x, x; \
-	VPXORQ Z6, x, x; \
-	VMOVDQU64 (R12), Z1; \
-	ACCUMULATE(x)
-
-// Reduces the sums to four blocks in Z10: twice, the lowest 64 bits go to where
-// x^128 = x^7 + x^2 + x + 1 takes them.
+// Makes the sums the hash so far: twice, the lowest 64 bits go to where x^128 =
+// x^7 + x^2 + x + 1 takes them, then the four blocks become one.
 #define REDUCE \
 	VPCLMULQDQ $0x00, Z27, Z8, Z14; \
 	VPSHUFD $0x4e, Z8, Z15; \
 	VPTERNLOGQ $0x96, Z14, Z15, Z9; \
 	VPCLMULQDQ $0x00, Z27, Z9, Z14; \
 	VPSHUFD $0x4e, Z9, Z15; \
-	VPTERNLOGQ $0x96, Z14, Z15, Z10
+	VPTERNLOGQ $0x96, Z14, Z15, Z10; \
+	VEXTRACTI64X4 $1, Z10, Y14; \
+	VPXORQ Y14, Y10, Y10; \
+	VEXTRACTI32X4 $1, Y10, X14; \
+	VPXORQ X14, X10, X6
+
+#define CLEAR \
+	VPXORQ Z8, Z8, Z8; \
+	VPXORQ Z9, Z9, Z9; \
+	VPXORQ Z10, Z10, Z10
 
 // Does one thing with 16 blocks.
 #define ROUND4(instruction, k) \
@@ -80,60 +77,45 @@ GLOBL step<>(SB), RODATA|NOPTR, $16
 	instruction k, Z3, Z3; \
 	instruction k, Z4, Z4
 
-// Sets four blocks to the next four counters.
-#define COUNT(x) \
-	VPSHUFB Z11, Z12, x; \
-	VPADDD Z13, Z12, Z12
+// The same with the block that hides the tag, and with all or half of the rest.
+#define ROUND5(instruction, k, l) \
+	ROUND4(instruction, k); \
+	instruction l, X7, X7
 
-// Sets R11 to how many bytes the next chunk has, and R12 to its blocks, up to 16
-// and the lengths; CX is what is left.
-#define MEASURE \
-	MOVQ $256, R11; \
-	CMPQ CX, R11; \
-	CMOVQLT CX, R11; \
-	LEAQ 15(R11), R12; \
-	SHRQ $4, R12; \
-	CMPQ CX, $257; \
-	ADCQ $0, R12
+#define ROUND3(instruction, k, l) \
+	instruction k, Z0, Z0; \
+	instruction k, Z2, Z2; \
+	instruction l, X7, X7
 
-// Makes the key stream of the next 16 blocks in Z0 and Z2 to Z4.
-#define ENCRYPT4 \
-	COUNT(Z0); COUNT(Z2); COUNT(Z3); COUNT(Z4); \
-	ROUND4(VPXORQ, Z16); \
-	ROUND4(VAESENC, Z17); \
-	ROUND4(VAESENC, Z18); \
-	ROUND4(VAESENC, Z19); \
-	ROUND4(VAESENC, Z20); \
-	ROUND4(VAESENC, Z21); \
-	ROUND4(VAESENC, Z22); \
-	ROUND4(VAESENC, Z23); \
-	ROUND4(VAESENC, Z24); \
-	ROUND4(VAESENC, Z25); \
-	ROUND4(VAESENCLAST, Z26)
+#define ENCRYPT(ROUND) \
+	ROUND(VPXORQ, Z16, X16); \
+	ROUND(VAESENC, Z17, X17); \
+	ROUND(VAESENC, Z18, X18); \
+	ROUND(VAESENC, Z19, X19); \
+	ROUND(VAESENC, Z20, X20); \
+	ROUND(VAESENC, Z21, X21); \
+	ROUND(VAESENC, Z22, X22); \
+	ROUND(VAESENC, Z23, X23); \
+	ROUND(VAESENC, Z24, X24); \
+	ROUND(VAESENC, Z25, X25); \
+	ROUND(VAESENCLAST, Z26, X26)
 
-// Encrypts one to four blocks.
-#define ENCRYPT(x, k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10) \
-	VPXORQ k0, x, x; \
-	VAESENC k1, x, x; \
-	VAESENC k2, x, x; \
-	VAESENC k3, x, x; \
-	VAESENC k4, x, x; \
-	VAESENC k5, x, x; \
-	VAESENC k6, x, x; \
-	VAESENC k7, x, x; \
-	VAESENC k8, x, x; \
-	VAESENC k9, x, x; \
-	VAESENCLAST k10, x, x
+// Sets 16 blocks to the next counters.
+#define COUNT4 \
+	VMOVDQA64 Z12, Z0; \
+	VPADDD Z13, Z12, Z2; \
+	VPADDD Z13, Z2, Z3; \
+	VPADDD Z13, Z3, Z4; \
+	VPADDD Z13, Z4, Z12
 
-// func sealVAES(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, iv *[16]byte)
-TEXT ·sealVAES(SB), NOSPLIT, $0-56
+// func sealVAES(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, low, high uint64)
+TEXT ·sealVAES(SB), NOSPLIT, $0-64
 	MOVQ s+0(FP), AX
 	MOVQ dst+8(FP), DI
 	MOVQ src+16(FP), SI
-	MOVQ n+24(FP), CX
+	MOVQ n+24(FP), R11 // what is left
 	MOVQ aad+32(FP), DX
 	MOVQ aadLen+40(FP), BX
-	MOVQ iv+48(FP), R8
 
 	VBROADCASTI32X4 (KEYS+0)(AX), Z16
 	VBROADCASTI32X4 (KEYS+16)(AX), Z17
@@ -148,47 +130,81 @@ TEXT ·sealVAES(SB), NOSPLIT, $0-56
 	VBROADCASTI32X4 (KEYS+160)(AX), Z26
 	POLYNOMIAL
 	LEAQ POWERS_END(AX), R10
-	LEAQ (DI)(CX*1), R13 // where the tag goes
+	LEAQ (DI)(R11*1), R13 // where the tag goes
 
 	// Counters: 1 hides the tag, data begins with 2.
 	VBROADCASTI32X4 reverse<>(SB), Z11
-	VBROADCASTI32X4 (R8), Z12
-	VMOVDQU64 X12, X7
-	VPSHUFB Z11, Z12, Z12
+	VMOVQ low+48(FP), X7
+	VPINSRQ $1, high+56(FP), X7, X7
+	VSHUFI64X2 $0, Z7, Z7, Z12
 	VPADDD first<>(SB), Z12, Z12
 	VBROADCASTI32X4 step<>(SB), Z13
-	ENCRYPT(X7, X16, X17, X18, X19, X20, X21, X22, X23, X24, X25, X26)
 
 	VPXORQ Z6, Z6, Z6
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
+	CLEAR
+	COUNT4
+	CMPQ R11, $128
+	JGT  wide
+	ENCRYPT(ROUND3)
+	JMP  places
 
-	// The header has the highest powers, before those of the first chunk.
-	MEASURE
+wide:
+	ENCRYPT(ROUND5)
+
+places:
+	// The header has the highest powers, before those of the first 16 blocks, or
+	// of all and the lengths.
+	MOVQ $16, R12
+	CMPQ R11, $256
+	JGT  header
+	LEAQ 31(R11), R12
+	SHRQ $4, R12
+
+header:
 	TESTQ BX, BX
-	JEQ  chunk
+	JEQ  first
+	CMPQ BX, $24
+	JEQ  words
+	CMPQ BX, $28
+	JNE  bytes
+
+words: // as rtp.Stamp wrote it just now: other parts would have to be waited for
+	VMOVQ (DX), X5
+	VPINSRQ $1, 8(DX), X5, X5
+	VMOVQ 16(DX), X1
+	CMPQ BX, $24
+	JEQ  whole
+	VPINSRD $2, 24(DX), X1, X1
+
+whole:
+	VINSERTI128 $1, X1, Y5, Y5
+	LEAQ 2(R12), R8
+	JMP  hashed
+
+bytes:
 	LEAQ 15(BX), R8
 	SHRQ $4, R8
 	ADDQ R12, R8
-	SHLQ $4, R8
-	NEGQ R8
 	MOVQ $-1, R9
 	BZHIQ BX, R9, R9
 	KMOVQ R9, K1
-	VMOVDQU8.Z (DX), K1, Z0
-	VPSHUFB Z11, Z0, Z0
-	VMOVDQU64 (R10)(R8*1), Z1
-	ACCUMULATE(Z0)
+	VMOVDQU8.Z (DX), K1, Z5
 
-chunk:
+hashed:
+	SHLQ $4, R8
+	NEGQ R8
+	VPSHUFB Z11, Z5, Z5
+	VMOVDQU64 (R10)(R8*1), Z1
+	ACCUMULATE(Z5)
+
+first:
 	SHLQ $4, R12
 	NEGQ R12
-	ADDQ R10, R12 // at the power of the chunk's first block
-
+	ADDQ R10, R12 // at the power of the first block
 	CMPQ R11, $256
-	JLT  blocks
-	ENCRYPT4
+	JLE  last
+
+chunk: // 256 bytes; while the next are encrypted, they are hashed
 	VPXORQ (SI), Z0, Z0
 	VPXORQ 64(SI), Z2, Z2
 	VPXORQ 128(SI), Z3, Z3
@@ -197,48 +213,73 @@ chunk:
 	VMOVDQU64 Z2, 64(DI)
 	VMOVDQU64 Z3, 128(DI)
 	VMOVDQU64 Z4, 192(DI)
-	HASH(Z2, 64)
-	HASH(Z3, 128)
-	HASH(Z4, 192)
-	HASH_ON(Z0)
+	VPSHUFB Z11, Z0, Z28
+	VPSHUFB Z11, Z2, Z29
+	VPSHUFB Z11, Z3, Z30
+	VPSHUFB Z11, Z4, Z31
+	VPXORQ Z6, Z28, Z28
 	ADDQ $256, SI
 	ADDQ $256, DI
-	JMP  summed
+	SUBQ $256, R11
+	COUNT4
+	ROUND4(VPXORQ, Z16)
+	ROUND4(VAESENC, Z17)
+	HASH(Z29, 64)
+	ROUND4(VAESENC, Z18)
+	ROUND4(VAESENC, Z19)
+	HASH(Z30, 128)
+	ROUND4(VAESENC, Z20)
+	ROUND4(VAESENC, Z21)
+	HASH(Z31, 192)
+	ROUND4(VAESENC, Z22)
+	ROUND4(VAESENC, Z23)
+	HASH(Z28, 0)
+	ROUND4(VAESENC, Z24)
+	REDUCE
+	CLEAR
+	ROUND4(VAESENC, Z25)
+	ROUND4(VAESENCLAST, Z26)
+	CMPQ R11, $256
+	JGT  chunk
 
-blocks:
+	LEAQ 31(R11), R12
+	ANDQ $-16, R12
+	NEGQ R12
+	ADDQ R10, R12
+
+last: // the last 16 blocks at most
 	CMPQ R11, $64
 	JLT  rest
-	COUNT(Z0)
-	ENCRYPT(Z0, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26)
 	VPXORQ (SI), Z0, Z0
 	VMOVDQU64 Z0, (DI)
-	HASH_ON(Z0)
+	VPSHUFB Z11, Z0, Z0
+	VPXORQ Z6, Z0, Z0
+	HASH(Z0, 0)
 	VPXORQ Z6, Z6, Z6
+	VMOVDQA64 Z2, Z0
+	VMOVDQA64 Z3, Z2
+	VMOVDQA64 Z4, Z3
 	ADDQ $64, R12
 	ADDQ $64, SI
 	ADDQ $64, DI
 	SUBQ $64, R11
-	JMP  blocks
+	JMP  last
 
 rest: // less than 64 bytes
 	TESTQ R11, R11
-	JLE  summed
+	JEQ  lengths
 	MOVQ $-1, R9
 	BZHIQ R11, R9, R9
 	KMOVQ R9, K1
-	COUNT(Z0)
-	ENCRYPT(Z0, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26)
 	VMOVDQU8.Z (SI), K1, Z1
 	VPXORQ Z1, Z0, Z0
 	VMOVDQU8 Z0, K1, (DI)
 	VMOVDQU8.Z Z0, K1, Z0
-	HASH_ON(Z0)
+	VPSHUFB Z11, Z0, Z0
+	VPXORQ Z6, Z0, Z0
+	HASH(Z0, 0)
 
-summed:
-	CMPQ CX, $256
-	JGT  reduce
-
-	// The last block holds the lengths in bits.
+lengths: // in bits
 	MOVQ n+24(FP), R8
 	SHLQ $3, R8
 	SHLQ $3, BX
@@ -246,22 +287,7 @@ summed:
 	VPINSRQ $1, BX, X0, X0
 	VMOVDQU64 -16(R10), X1
 	ACCUMULATE(Z0)
-
-reduce:
 	REDUCE
-	VEXTRACTI64X4 $1, Z10, Y14
-	VPXORQ Y14, Y10, Y10
-	VEXTRACTI32X4 $1, Y10, X14
-	VPXORQ X14, X10, X6
-	SUBQ $256, CX
-	JLE  done
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	MEASURE
-	JMP  chunk
-
-done:
 	VPSHUFB X11, X6, X6
 	VPXORQ X7, X6, X6
 	VMOVDQU64 X6, (R13)
@@ -312,6 +338,6 @@ TEXT ·multiply(SB), NOSPLIT, $0-24
 	VPXORQ Z10, Z10, Z10
 	ACCUMULATE(Z0)
 	REDUCE
-	VMOVDQU64 X10, (DI)
+	VMOVDQU64 X6, (DI)
 	VZEROUPPER
 	RET

@@ -94,7 +94,12 @@ func (s *batchSender) Send(n int, to netip.AddrPort) {
 			return
 		}
 	}
-	s.runs = append(s.runs, run{start: start, size: n, total: n, count: 1, to: to})
+	// Field by field: a copy of the whole would wait for what was just written.
+	last := len(s.runs)
+	s.runs = s.runs[:last+1]
+	r := &s.runs[last]
+	r.start, r.size, r.total, r.count, r.closed = start, n, n, 1, false
+	r.to = to
 }
 
 // Flush implements Sender.

@@ -156,15 +156,19 @@ func (d *Descriptor) Key() bool { return d.Begin && !d.Inter && d.Spatial == 0 }
 
 // Rewrite numbers the picture anew in a payload, or a copy of it, that begins
 // with this descriptor. Each number keeps its width; what is absent stays so.
+// What is right already is not written: the payload is read next, and what was
+// written in parts keeps the processor waiting.
 func (d *Descriptor) Rewrite(b []byte, picture uint16, tl0 uint8) {
 	switch {
 	case d.pictureAt == 0:
 	case d.Wide:
-		binary.BigEndian.PutUint16(b[d.pictureAt:], picture|wideBit<<8)
-	default:
+		if n := picture | wideBit<<8; binary.BigEndian.Uint16(b[d.pictureAt:]) != n {
+			binary.BigEndian.PutUint16(b[d.pictureAt:], n)
+		}
+	case b[d.pictureAt] != uint8(picture&slimMask):
 		b[d.pictureAt] = uint8(picture & slimMask)
 	}
-	if d.tl0At != 0 {
+	if d.tl0At != 0 && b[d.tl0At] != tl0 {
 		b[d.tl0At] = tl0
 	}
 }
