@@ -30,7 +30,7 @@ type batched struct {
 	readFD    func(fd uintptr) bool
 	pollFD    func(fd uintptr)
 	want, got int
-	err       error // of reading
+	errno     syscall.Errno
 }
 
 const (
@@ -69,7 +69,7 @@ func newBatched(b *net.UDPConn) (Trunk, error) {
 	gso := err == nil
 	_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
 	s := &batched{batchSender: newBatchSender(newBase(d), d, gso), in: newBatch(MaxBatch, arrivalSize)}
-	s.readFD, s.pollFD = s.await, func(uintptr) { s.read() }
+	s.readFD, s.pollFD = s.read, func(uintptr) { s.read(0) }
 	return s, nil
 }
 
@@ -87,8 +87,8 @@ func (s *batched) Read(ds []*Datagram) (int, error) {
 		return 0, ErrWoken
 	case err != nil:
 		return 0, fmt.Errorf("read datagrams: %w", err)
-	case s.err != nil:
-		return 0, fmt.Errorf("read datagrams: %w", s.err)
+	case s.errno != 0:
+		return 0, fmt.Errorf("read datagrams: %w", s.errno)
 	}
 	return s.take(ds), nil
 }
@@ -96,7 +96,7 @@ func (s *batched) Read(ds []*Datagram) (int, error) {
 // Poll implements Socket.
 func (s *batched) Poll(ds []*Datagram) int {
 	s.prepare(ds)
-	if err := s.on.raw.Control(s.pollFD); err != nil || s.err != nil {
+	if err := s.on.raw.Control(s.pollFD); err != nil || s.errno != 0 {
 		return 0 // the next Read tells
 	}
 	return s.take(ds)
@@ -128,27 +128,14 @@ func (s *batched) take(ds []*Datagram) int {
 	return s.got
 }
 
-// await reads, and lets the gate be waited for where there is nothing.
-func (s *batched) await(gate uintptr) bool {
-	there := s.read()
-	if err := s.on.watch(gate, !there); err != nil {
-		s.got, s.err = 0, err
-		return true
-	}
-	return there
-}
-
-// read tells whether there was something to read, or an error.
-func (s *batched) read() bool {
+func (s *batched) read(uintptr) bool {
 	for {
 		n, _, errno := syscall.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.on.fd), uintptr(unsafe.Pointer(&s.in.messages[0])),
 			uintptr(s.want), unix.MSG_DONTWAIT, 0, 0)
 		if errno == unix.EINTR || errno == unix.ECONNREFUSED {
 			continue
 		}
-		if s.got, s.err = int(n), nil; errno != 0 {
-			s.got, s.err = 0, errno
-		}
+		s.got, s.errno = int(n), errno
 		return errno != unix.EAGAIN
 	}
 }

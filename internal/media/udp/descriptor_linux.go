@@ -15,17 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptor is a bound socket that the runtime watches only for what comes, and
-// only while somebody waits for it. A net.UDPConn it watches always, and for room
-// to send as well: each packet that leaves looks who waits for it, and may wake a
-// thread that has nothing to do.
+// descriptor is a bound socket that the runtime watches only for what comes. A
+// net.UDPConn it watches for room to send as well: packets that have left wake
+// a thread that has nothing to do.
 type descriptor struct {
-	fd      int
-	six     bool // an IPv6 socket: IPv4 addresses go mapped
-	watched bool // by gate; belongs to the reader
-
-	gate  *os.File        // an epoll instance, readable when fd is and is watched
-	raw   syscall.RawConn // of gate; all uses of fd go through it, so that Close waits for them
+	fd    int
+	six   bool            // an IPv6 socket: IPv4 addresses go mapped
+	gate  *os.File        // an epoll instance, readable when fd is
+	raw   syscall.RawConn // of gate; uses of fd go through it, so that Close waits for them
 	local net.Addr
 }
 
@@ -43,7 +40,7 @@ func newDescriptor(c *net.UDPConn) (*descriptor, error) {
 	}
 	domain, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	d.six = err == nil && domain == unix.AF_INET6
-	if err := d.open(); err != nil {
+	if err := d.watch(); err != nil {
 		_ = unix.Close(d.fd)
 		return nil, fmt.Errorf("watch media socket: %w", err)
 	}
@@ -51,28 +48,16 @@ func newDescriptor(c *net.UDPConn) (*descriptor, error) {
 	return d, nil
 }
 
-// watch lets the gate tell of what comes or is there, or no longer.
-func (d *descriptor) watch(gate uintptr, on bool) (err error) {
-	if d.watched == on {
-		return nil
-	}
-	op := unix.EPOLL_CTL_DEL
-	if on {
-		op = unix.EPOLL_CTL_ADD
-	}
-	if err = unix.EpollCtl(int(gate), op, d.fd, &unix.EpollEvent{Events: unix.EPOLLIN}); err == nil {
-		d.watched = on
-	}
-	return err
-}
-
-// open makes the gate.
-func (d *descriptor) open() error {
+// watch makes the gate.
+func (d *descriptor) watch() error {
 	gate, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return err
 	}
-	err = unix.SetNonblock(gate, true) // else os thinks that it cannot be watched
+	err = errors.Join(
+		unix.SetNonblock(gate, true), // else os thinks that it cannot be watched
+		unix.EpollCtl(gate, unix.EPOLL_CTL_ADD, d.fd, &unix.EpollEvent{Events: unix.EPOLLIN}),
+	)
 	d.gate = os.NewFile(uintptr(gate), "media socket")
 	if err == nil {
 		err = d.gate.SetReadDeadline(time.Time{}) // tells whether it is watched
