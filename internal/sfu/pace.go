@@ -124,8 +124,8 @@ type sealing struct {
 func (sh *shard) sealPicture(c *conn, h head, body, payload []byte, s sealing) (size int) {
 	var pic picture
 	pic.read(s.kind, payload)
-	pic.renumber(s.kind, payload, s.run)
+	pic.renumber(payload, s.run)
 	size = sh.seal(c, h, body, s.index)
-	pic.renumber(s.kind, payload, &run{})
+	pic.renumber(payload, &run{})
 	return size
 }

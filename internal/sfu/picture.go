@@ -3,8 +3,7 @@ package sfu
 import (
 	"parley/internal/colibri"
 	"parley/internal/media/h264"
-	"parley/internal/media/vp8"
-	"parley/internal/media/vp9"
+	"parley/internal/media/vpx"
 )
 
 // The payload types of video; each codec's RTX has the next one (media.md 5.1).
@@ -16,14 +15,9 @@ const (
 
 // picture is what a video payload says of its picture.
 type picture struct {
-	key      bool // a key frame begins here
-	numbered bool
-	id       uint16
-	tl0      uint8
-	size     int // of the shorter side; 0 = not said
-
-	vp8 vp8.Descriptor
-	vp9 vp9.Descriptor
+	key     bool // a key frame begins here
+	size    int  // of the shorter side; 0 = not said
+	numbers vpx.Numbers
 }
 
 // codec tells whether a payload type is one of video.
@@ -35,19 +29,21 @@ func (p *picture) read(kind uint8, b []byte) {
 	width, height := 0, 0
 	switch kind {
 	case typeVP8:
-		if !p.vp8.Parse(b) {
+		var d vpx.VP8
+		if !d.Parse(b) {
 			return
 		}
-		p.key, p.numbered, p.id, p.tl0 = p.vp8.Key(b), p.vp8.HasPicture(), p.vp8.PictureID, p.vp8.TL0
+		p.key, p.numbers = d.Key(b), d.Numbers
 		if p.key {
-			width, height, _ = p.vp8.Dimensions(b)
+			width, height, _ = d.Dimensions(b)
 		}
 	case typeVP9:
-		if !p.vp9.Parse(b) {
+		var d vpx.VP9
+		if !d.Parse(b) {
 			return
 		}
-		p.key, p.numbered, p.id, p.tl0 = p.vp9.Key(), p.vp9.HasPicture(), p.vp9.PictureID, p.vp9.TL0
-		width, height = int(p.vp9.Width), int(p.vp9.Height)
+		p.key, p.numbers = d.Key(), d.Numbers
+		width, height = int(d.Width), int(d.Height)
 	case typeH264:
 		if p.key = h264.Key(b); p.key {
 			width, height, _ = h264.Dimensions(b)
@@ -57,12 +53,8 @@ func (p *picture) read(kind uint8, b []byte) {
 }
 
 // renumber changes the picture's numbers in a payload that was read.
-func (p *picture) renumber(kind uint8, b []byte, r *run) {
-	switch {
-	case !p.numbered:
-	case kind == typeVP8:
-		p.vp8.Rewrite(b, p.id+r.picture, p.tl0+r.tl0)
-	case kind == typeVP9:
-		p.vp9.Rewrite(b, p.id+r.picture, p.tl0+r.tl0)
+func (p *picture) renumber(b []byte, r *run) {
+	if n := &p.numbers; n.HasID() {
+		n.Rewrite(b, n.ID+r.picture, n.TL0+r.tl0)
 	}
 }

@@ -57,7 +57,6 @@ type packet struct {
 	size    int    // of the header
 	payload []byte // in the slot it was read into
 
-	kind      uint8 // of video: payload type
 	timestamp uint32
 	picture   picture
 }

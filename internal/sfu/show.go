@@ -57,9 +57,8 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	sh.pictures++
 	sh.first = min(sh.first, sh.came)
 	p := sh.queue(v.conn.room, h)
-	p.layer, p.index, p.payload = l, index, payload
+	p.layer, p.index, p.payload, p.picture = l, index, payload, pic
 	l.keep(index, p.header[:p.size], payload, sh.now)
-	p.kind, p.picture = h.Type, pic
 }
 
 // keep keeps a packet for receivers that miss it.
@@ -115,7 +114,7 @@ func (sh *shard) show(w *view, p *packet) {
 		sh.hold(w, index)
 		return
 	}
-	p.picture.renumber(p.kind, p.payload, r)
+	p.picture.renumber(p.payload, r)
 	sh.seal(c, head{&p.header, p.size, p.timestamp + r.time}, p.payload, index)
 	w.packets++
 	w.octets += uint32(len(p.payload))

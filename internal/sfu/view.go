@@ -203,8 +203,8 @@ func (w *view) advance(p *packet, r *run, now time.Duration) {
 	if t := p.timestamp + r.time; int32(t-w.clock) > 0 || !w.clocked {
 		w.clock, w.clockAt, w.clocked = t, now, true
 	}
-	if p.picture.numbered {
-		w.numbered, w.picture, w.tl0 = true, p.picture.id+r.picture, p.picture.tl0+r.tl0
+	if n := &p.picture.numbers; n.HasID() {
+		w.numbered, w.picture, w.tl0 = true, n.ID+r.picture, n.TL0+r.tl0
 	}
 }
 
@@ -218,8 +218,8 @@ func (w *view) begin(p *packet, now time.Duration) {
 		w.align(&r, p, now)
 	}
 	r.base = p.index - r.from
-	if w.numbered && p.picture.numbered {
-		r.picture, r.tl0 = w.picture+1-p.picture.id, w.tl0+1-p.picture.tl0
+	if n := &p.picture.numbers; w.numbered && n.HasID() {
+		r.picture, r.tl0 = w.picture+1-n.ID, w.tl0+1-n.TL0
 	}
 	w.began = true
 	w.now = (w.now + 1) % maxRuns

@@ -1,4 +1,4 @@
-package vp8
+package vpx
 
 import (
 	"bytes"
@@ -12,74 +12,75 @@ var key = []byte{0x50, 0x2d, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01, 0x0
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
-func TestParse(t *testing.T) {
+func TestVP8Parse(t *testing.T) {
 	tests := []struct {
 		name string
 		in   []byte
-		want Descriptor
+		want VP8
 		key  bool
 	}{
-		{"bare, key frame", join([]byte{0x10}, key), Descriptor{Start: true, Size: 1}, true},
-		{"bare, later packet", []byte{0x00, 0x50}, Descriptor{Size: 1}, false},
-		{"second partition", []byte{0x11, 0x50}, Descriptor{Start: true, Partition: 1, Size: 1}, false},
-		{"inter frame", []byte{0x10, 0x51}, Descriptor{Start: true, Size: 1}, false},
-		{"extension of nothing", []byte{0x90, 0x00, 0x50}, Descriptor{Start: true, Size: 2}, true},
+		{"bare, key frame", join([]byte{0x10}, key), VP8{Start: true, Size: 1}, true},
+		{"bare, later packet", []byte{0x00, 0x50}, VP8{Size: 1}, false},
+		{"second partition", []byte{0x11, 0x50}, VP8{Start: true, Partition: 1, Size: 1}, false},
+		{"inter frame", []byte{0x10, 0x51}, VP8{Start: true, Size: 1}, false},
+		{"extension of nothing", []byte{0x90, 0x00, 0x50}, VP8{Start: true, Size: 2}, true},
 		{
 			"RFC 7741 4.6.1: key frame, slim picture id",
 			join([]byte{0x90, 0x80, 0x11}, key),
-			Descriptor{Start: true, Size: 3, PictureID: 17, pictureAt: 2},
+			VP8{Start: true, Size: 3, Numbers: Numbers{ID: 17, idAt: 2}},
 			true,
 		},
 		{
 			"wide picture id, as browsers send",
 			[]byte{0x90, 0x80, 0xff, 0xfe, 0x31},
-			Descriptor{Start: true, Size: 4, PictureID: 0x7ffe, Wide: true, pictureAt: 2},
+			VP8{Start: true, Size: 4, Numbers: Numbers{ID: 0x7ffe, Wide: true, idAt: 2}},
 			false,
 		},
 		{
 			"everything",
 			[]byte{0xb0, 0xf0, 0x92, 0x34, 0x56, 0xa7, 0x31},
-			Descriptor{
-				Start: true, NonReference: true, Size: 6, PictureID: 0x1234, Wide: true, TL0: 0x56, Temporal: 2,
-				Sync: true, KeyIndex: 7, HasTemporal: true, HasKeyIndex: true, pictureAt: 2, tl0At: 4,
+			VP8{
+				Start: true, NonReference: true, Size: 6, Temporal: 2,
+				Sync: true, KeyIndex: 7, HasTemporal: true, HasKeyIndex: true,
+				Numbers: Numbers{ID: 0x1234, Wide: true, idAt: 2, TL0: 0x56, tl0At: 4},
 			},
 			false,
 		},
 		{
 			"key index alone",
 			[]byte{0x90, 0x10, 0xc9, 0x50},
-			Descriptor{Start: true, Size: 3, KeyIndex: 9, HasKeyIndex: true},
+			VP8{Start: true, Size: 3, KeyIndex: 9, HasKeyIndex: true},
 			true,
 		},
 		{
 			"temporal layer alone",
 			[]byte{0x90, 0x20, 0x49, 0x50},
-			Descriptor{Start: true, Size: 3, Temporal: 1, HasTemporal: true},
+			VP8{Start: true, Size: 3, Temporal: 1, HasTemporal: true},
 			true,
 		},
 	}
 	for _, tt := range tests {
-		var d Descriptor
+		var d VP8
 		if !d.Parse(tt.in) || d != tt.want || d.Key(tt.in) != tt.key {
 			t.Errorf("%s: %+v key %v, want %+v key %v", tt.name, d, d.Key(tt.in), tt.want, tt.key)
 		}
 		var p codecs.VP8Packet
-		if _, err := p.Unmarshal(tt.in); err != nil || p.PictureID != d.PictureID || p.TL0PICIDX != d.TL0 {
+		if _, err := p.Unmarshal(tt.in); err != nil || p.PictureID != d.ID || p.TL0PICIDX != d.TL0 {
 			t.Errorf("%s: pion reads picture %d index %d, %v", tt.name, p.PictureID, p.TL0PICIDX, err)
 		}
 	}
 }
 
-func TestParseShort(t *testing.T) {
+func TestVP8ParseShort(t *testing.T) {
 	whole := []byte{0xb0, 0xf0, 0x92, 0x34, 0x56, 0xa7, 0x31}
 	for n := range len(whole) {
-		if new(Descriptor).Parse(whole[:n]) {
+		if new(VP8).Parse(whole[:n]) {
 			t.Errorf("%d bytes are enough", n)
 		}
 	}
 }
 
-func TestDimensions(t *testing.T) {
+func TestVP8Dimensions(t *testing.T) {
 	scaled := append([]byte{}, key...)
 	scaled[7] |= 0x40
 	scaled[9] |= 0x80
@@ -99,7 +100,7 @@ func TestDimensions(t *testing.T) {
 		{"inter frame", []byte{0x10, 0x51, 0, 0, 0x9d, 1, 0x2a, 1, 1, 1, 1}, 0, 0, false},
 	}
 	for _, tt := range tests {
-		var d Descriptor
+		var d VP8
 		if !d.Parse(tt.in) {
 			t.Fatalf("%s: not parsed", tt.name)
 		}
@@ -109,7 +110,7 @@ func TestDimensions(t *testing.T) {
 	}
 }
 
-func TestRewrite(t *testing.T) {
+func TestVP8Rewrite(t *testing.T) {
 	tests := []struct{ in, want []byte }{
 		{[]byte{0x90, 0x80, 0x11, 0x50}, []byte{0x90, 0x80, 0x7e, 0x50}},
 		{[]byte{0x90, 0x80, 0x92, 0x34, 0x50}, []byte{0x90, 0x80, 0xff, 0xfe, 0x50}},
@@ -118,7 +119,7 @@ func TestRewrite(t *testing.T) {
 		{[]byte{0x10, 0x50}, []byte{0x10, 0x50}},
 	}
 	for _, tt := range tests {
-		var d Descriptor
+		var d VP8
 		got := append([]byte{}, tt.in...)
 		if !d.Parse(got) {
 			t.Fatalf("%x not parsed", tt.in)
@@ -132,48 +133,48 @@ func TestRewrite(t *testing.T) {
 
 // TestAgainstPion lets pion write the packets of frames with picture ids of
 // both widths.
-func TestAgainstPion(t *testing.T) {
+func TestVP8AgainstPion(t *testing.T) {
 	payloader := codecs.VP8Payloader{EnablePictureID: true}
 	frame := join(key, make([]byte, 3000))
 	for i := range 200 {
 		for n, b := range payloader.Payload(1100, frame) {
-			var d Descriptor
-			if !d.Parse(b) || d.Begins() != (n == 0) || d.Key(b) != (n == 0) || !d.HasPicture() || int(d.PictureID) != i {
+			var d VP8
+			if !d.Parse(b) || d.Begins() != (n == 0) || d.Key(b) != (n == 0) || !d.HasID() || int(d.ID) != i {
 				t.Fatalf("packet %d of frame %d: %+v", n, i, d)
 			}
 		}
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzVP8Parse(f *testing.F) {
 	f.Add(join([]byte{0x90, 0x80, 0x11}, key))
 	f.Add([]byte{0xb0, 0xf0, 0x92, 0x34, 0x56, 0xa7, 0x31})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var d, again Descriptor
+		var d, again VP8
 		if !d.Parse(b) {
 			return
 		}
 		d.Dimensions(b)
 		var p codecs.VP8Packet
-		if rest, err := p.Unmarshal(b); err != nil || p.PictureID != d.PictureID || p.TL0PICIDX != d.TL0 ||
+		if rest, err := p.Unmarshal(b); err != nil || p.PictureID != d.ID || p.TL0PICIDX != d.TL0 ||
 			p.TID != d.Temporal || p.KEYIDX != d.KeyIndex || p.S == 1 != d.Start || len(rest) != len(b)-int(d.Size) {
 			t.Fatalf("%+v, pion %+v, %v", d, p, err)
 		}
-		d.Rewrite(b, d.PictureID+1, d.TL0+1)
+		d.Rewrite(b, d.ID+1, d.TL0+1)
 		if !again.Parse(b) || again.Size != d.Size || d.HasTL0() && again.TL0 != d.TL0+1 {
 			t.Fatalf("%+v rewritten to %+v", d, again)
 		}
 	})
 }
 
-func BenchmarkParse(b *testing.B) {
+func BenchmarkVP8Parse(b *testing.B) {
 	in := join([]byte{0xb0, 0xf0, 0x92, 0x34, 0x56, 0xa7}, key)
-	var d Descriptor
+	var d VP8
 	b.ReportAllocs()
 	for b.Loop() {
 		if !d.Parse(in) || !d.Key(in) {
 			b.Fatal("not parsed")
 		}
-		d.Rewrite(in, d.PictureID+1, d.TL0+1)
+		d.Rewrite(in, d.ID+1, d.TL0+1)
 	}
 }
