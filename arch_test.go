@@ -41,7 +41,7 @@ var pure = []string{
 	"internal/call", "internal/colibri", "internal/event", "internal/message", "internal/peer",
 	"internal/media/ahead", "internal/media/bwe", "internal/media/cache", "internal/media/h264",
 	"internal/media/record", "internal/media/rtcp", "internal/media/rtp",
-	"internal/media/rtx", "internal/media/sctp", "internal/media/vpx",
+	"internal/media/sctp", "internal/media/vpx",
 }
 
 // worldly lists what a pure package must not import.

@@ -71,16 +71,3 @@ func ParsePrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	}
 	return k, nil
 }
-
-// ParsePublicKey reads what MarshalPublicKey wrote.
-func ParsePublicKey(text []byte) (*rsa.PublicKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != publicType {
-		return nil, errors.New("parse server key: no " + publicType + " in PEM")
-	}
-	k, err := x509.ParsePKCS1PublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parse server key: %w", err)
-	}
-	return k, nil
-}

@@ -5,7 +5,6 @@ import (
 
 	"parley/internal/media/rtcp"
 	"parley/internal/media/rtp"
-	"parley/internal/media/rtx"
 )
 
 const (
@@ -194,7 +193,7 @@ func (sh *shard) repeat(w *view, index uint64) (size int) {
 	}
 	h, kind := sh.rewrite(p, r)
 	rtp.Address(h.bytes[:], w.video.repair, kind+1)
-	rtx.SetOriginal(p.Roomy, uint16(index))
+	rtp.SetOriginal(p.Roomy, uint16(index))
 	size = sh.sealPicture(w.conn, h, p.Roomy, p.Payload, sealing{kind, r, w.rtx})
 	w.rtx++
 	return size

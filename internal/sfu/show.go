@@ -5,7 +5,6 @@ import (
 
 	"parley/internal/media/cache"
 	"parley/internal/media/rtp"
-	"parley/internal/media/rtx"
 )
 
 const (
@@ -73,7 +72,7 @@ func (l *layer) keep(index uint64, header, payload []byte, now time.Duration) {
 // unwrap turns an RTX packet into the one it repeats (RFC 4588 4); payload is
 // nil for one that came already, and for padding.
 func (sh *shard) unwrap(l *layer, h *rtp.Header, payload []byte) (index uint64, original []byte) {
-	seq, original, ok := rtx.Split(payload)
+	seq, original, ok := rtp.Original(payload)
 	if !ok || !codec(h.Type-1) || !l.stream.window.Started() {
 		return 0, nil
 	}

@@ -141,16 +141,6 @@ func New(name string) Object {
 	return nil
 }
 
-// Layers returns the layers in which something changed, in order.
-func Layers() []int {
-	all := []int{Layer}
-	for _, v := range variants {
-		all = append(all, int(v.layer))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
 // finish returns o if nothing went wrong and nothing is left.
 func finish(d *tl.Decoder, o Object) (Object, error) {
 	if d.Err() == nil && d.Len() > 0 {

@@ -20,14 +20,6 @@ const (
 	maxStatuses = 1 << 11 // of one feedback; more are not looked at
 )
 
-// Source returns the SSRC of who sent a report or feedback.
-func (p Packet) Source() (ssrc uint32, ok bool) {
-	if p.Type == TypeDescription || p.Type == TypeBye || len(p.Body) < 4 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(p.Body), true
-}
-
 // PLI returns the SSRC of the stream whose picture was lost.
 func (p Packet) PLI() (media uint32, ok bool) {
 	if p.Type != TypePayload || p.Format != FormatPLI {

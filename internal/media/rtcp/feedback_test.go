@@ -28,9 +28,6 @@ func TestRequestsAgainstPion(t *testing.T) {
 	if media, ok := p.PLI(); !ok || media != 0xfffffffe {
 		t.Errorf("PLI %x %v", media, ok)
 	}
-	if from, ok := p.Source(); !ok || from != 1 {
-		t.Errorf("PLI from %d", from)
-	}
 	p = one(t, &pion.FullIntraRequest{SenderSSRC: 1, MediaSSRC: 2, FIR: []pion.FIREntry{{SSRC: 3, SequenceNumber: 4}, {SSRC: 5, SequenceNumber: 6}}})
 	for i, want := range []uint32{3, 5} {
 		if media, n, ok := p.FIR(i); !ok || media != want || uint32(n) != want+1 {
@@ -248,7 +245,6 @@ func TestReadsNoAllocation(t *testing.T) {
 // walk reads all that a compound says and returns how much it is.
 func walk(b []byte) (n int) {
 	for p, rest, ok := Next(b); ok; p, rest, ok = Next(rest) {
-		p.Source()
 		p.PLI()
 		p.REMB()
 		for i := 0; ; i++ {

@@ -6,10 +6,7 @@
 // Writers append to the given slice, so that a caller with room allocates nothing.
 package rtcp
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "encoding/binary"
 
 // Packet types and the formats of feedback (RFC 3550 12.1, RFC 4585 6.1).
 const (
@@ -30,7 +27,6 @@ const (
 	headerSize  = 4
 	blockSize   = 24
 	maxReports  = 31
-	ntpEpoch    = 2208988800 // 1970 in seconds since 1900
 	minFeedback = 12
 )
 
@@ -119,11 +115,6 @@ func (p Packet) Media() (ssrc uint32, ok bool) {
 		return 0, false
 	}
 	return binary.BigEndian.Uint32(p.Body[4:]), true
-}
-
-// NTP returns a time in the 64 bits of RFC 5905.
-func NTP(t time.Time) uint64 {
-	return uint64(t.Unix()+ntpEpoch)<<32 | uint64(t.Nanosecond())<<32/uint64(time.Second)
 }
 
 // header appends a header whose length is set by finish.

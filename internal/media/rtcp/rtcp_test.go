@@ -9,14 +9,14 @@ import (
 )
 
 func TestReportsAgainstPion(t *testing.T) {
-	sr := Sender{SSRC: 1, NTP: NTP(time.Unix(1e9, 5e8)), Timestamp: 3, Packets: 4, Octets: 5}
+	sr := Sender{SSRC: 1, NTP: 3208988800<<32 | 1<<31, Timestamp: 3, Packets: 4, Octets: 5}
 	rr := Report{SSRC: 7, Fraction: 8, Lost: -3, Highest: 10, Jitter: 11, LastSR: 12, Delay: 13}
 	b := AppendPLI(AppendReceiver(AppendSender(nil, sr), 6, []Report{rr, {SSRC: 8}}), 9, 10)
 	all, err := pion.Unmarshal(b)
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d packets, %v", len(all), err)
 	}
-	if got := all[0].(*pion.SenderReport); got.SSRC != 1 || got.NTPTime>>32 != 1e9+ntpEpoch || uint32(got.NTPTime) != 1<<31 || got.RTPTime != 3 {
+	if got := all[0].(*pion.SenderReport); got.SSRC != 1 || got.NTPTime != sr.NTP || got.RTPTime != 3 {
 		t.Errorf("sender report %+v", got)
 	}
 	if got := all[1].(*pion.ReceiverReport); got.SSRC != 6 || len(got.Reports) != 2 || got.Reports[0].TotalLost != 0xfffffd || got.Reports[0].Delay != 13 {

@@ -190,6 +190,3 @@ func (s *batchSender) singly(r *run) {
 
 // Sent implements Sender.
 func (s *batchSender) Sent() Sent { return s.sent }
-
-// offload tells whether runs are sent as one message.
-func (s *batchSender) offload() bool { return s.gso }

@@ -111,30 +111,6 @@ func expect(t *testing.T, c *net.UDPConn, first int, sizes []int) {
 	}
 }
 
-// TestOffload proves with counts that packets of one tick for one receiver go
-// down together: 10 packets for each of 100 receivers.
-func TestOffload(t *testing.T) {
-	s, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if b, ok := s.(interface{ offload() bool }); !ok || !b.offload() {
-		t.Skip("no segmentation offload here")
-	}
-	for i := range 100 {
-		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(20000+i))
-		for range 10 {
-			s.Space(120)
-			s.Send(120, to)
-		}
-	}
-	s.Flush()
-	if got := s.Sent(); got.Packets+got.Failed != 1000 || got.Messages > 100 || got.Calls > 2+got.Failed/10 {
-		t.Errorf("sent %+v", got)
-	}
-}
-
 func TestBadDestinationCostsOnlyItself(t *testing.T) {
 	each(t, "127.0.0.1:0", func(t *testing.T, s Trunk) {
 		c, good := peer(t)
