@@ -148,7 +148,7 @@ func (c *client) signIn(ctx context.Context, who scenario.Who, kept bool) error 
 		return fmt.Errorf("sent code is a %T", sent)
 	}
 	a, err := c.Auth().SignIn(ctx, who.Phone.Number, who.Phone.Code, code.PhoneCodeHash)
-	if _, ok := errors.AsType[*auth.SignUpRequired](err); ok {
+	if _, unknown := errors.AsType[*auth.SignUpRequired](err); unknown {
 		a, err = c.Auth().SignUp(ctx, auth.SignUp{
 			PhoneNumber: who.Phone.Number, PhoneCodeHash: code.PhoneCodeHash, FirstName: who.Name,
 		})

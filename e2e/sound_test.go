@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"sync"
 	"testing"
@@ -197,11 +198,7 @@ func (v *voice) hears(t *testing.T, source int) {
 func (v *voice) heardAll() map[uint32]int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	all := map[uint32]int{}
-	for ssrc, n := range v.heard {
-		all[ssrc] = n
-	}
-	return all
+	return maps.Clone(v.heard)
 }
 
 // muted lets the owner silence the member, who must not come back alone, and

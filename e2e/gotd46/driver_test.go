@@ -144,7 +144,7 @@ func (c *client) signIn(ctx context.Context, who scenario.Who, kept bool) error 
 		return err
 	}
 	a, err := c.Auth().SignIn(ctx, who.Phone.Number, who.Phone.Code, code.PhoneCodeHash)
-	if _, ok := errors.AsType[*auth.SignUpRequired](err); ok {
+	if _, unknown := errors.AsType[*auth.SignUpRequired](err); unknown {
 		a, err = c.Auth().SignUp(ctx, auth.SignUp{
 			PhoneNumber: who.Phone.Number, PhoneCodeHash: code.PhoneCodeHash, FirstName: who.Name,
 		})

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,7 +72,7 @@ func parseLine(s string) (line, error) {
 		return line{}, fmt.Errorf("parse id of %s: %w", l.name, err)
 	}
 	l.id = uint32(id)
-	for _, field := range strings.Fields(m[3]) {
+	for field := range strings.FieldsSeq(m[3]) {
 		if field == "{X:Type}" {
 			continue
 		}
@@ -141,6 +140,3 @@ func parseNotes(s string) (n notes, err error) {
 	}
 	return n, nil
 }
-
-// has tells whether the line has exactly this field.
-func (l line) has(a arg) bool { return slices.Contains(l.args, a) }

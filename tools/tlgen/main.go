@@ -11,19 +11,23 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
-	"log"
 	"os"
 	"path/filepath"
 )
 
 func main() {
-	log.SetFlags(0)
 	if len(os.Args) != 3 {
-		log.Fatal("usage: tlgen SCHEMA_DIR OUTPUT_DIR")
+		fail("usage: tlgen SCHEMA_DIR OUTPUT_DIR")
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
+}
+
+// fail says why on the terminal and ends the program.
+func fail(why any) {
+	fmt.Fprintln(os.Stderr, why)
+	os.Exit(1)
 }
 
 // run reads the schema in dir and writes the files of package tg to out.

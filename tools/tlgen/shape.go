@@ -22,9 +22,6 @@ type slot struct {
 	field *field // nil when the Go type has no such field, or none that fits
 }
 
-// all tells whether every line has the slot.
-func (s slot) all() bool { return !slices.Contains(s.in, false) }
-
 // shape decides which fields the constructor's Go type has and merges its
 // lines into slots.
 func (s *schema) shape(c *constructor) error {
