@@ -92,6 +92,10 @@ func (c *conn) stream(ssrc uint32) *stream {
 	return nil
 }
 
+// firstIndex returns the first index that a receiver sees. It is far below the
+// wrap: who loses what is before that would count the wraps wrong for ever.
+func firstIndex(index uint64) uint64 { return index & (wordMask >> 1) }
+
 // subscription is one source forwarded to one connection: how the source's
 // packet indices become the ones the receiver sees. A receiver starts at
 // rollover counter 0, whenever it joins.
@@ -111,8 +115,8 @@ func (s *subscription) next(index uint64, epoch uint32) (out uint64, ok bool) {
 	switch {
 	case !s.began:
 		s.began, s.epoch, s.floor = true, epoch, index
-		s.base = index &^ wordMask
-		s.last = index - s.base
+		s.last = firstIndex(index)
+		s.base = index - s.last
 		return s.last, true
 	case s.epoch != epoch || int64(index-s.base-s.last) > maxGap:
 		s.epoch, s.floor = epoch, index

@@ -87,7 +87,7 @@ func (sh *shard) sound(s *source, index uint64, h *rtp.Header, payload []byte) {
 	sh.offer(s, index, h, payload)
 }
 
-// offer queues a packet of a source unless it is muted or drowned out. The
+// offer queues a packet of a source unless it is muted, silent or drowned out. The
 // payload stays where it is until forward.
 func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	now, r := int64(sh.now), s.conn.room

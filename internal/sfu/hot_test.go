@@ -246,6 +246,58 @@ func testLoudest(t *testing.T, most int) {
 	}
 }
 
+// TestSilenceIsDropped keeps a silent microphone out of everybody's way a second
+// after it was heard, and at once lets in one who speaks.
+func TestSilenceIsDropped(t *testing.T) {
+	b := newBench(t, 12, 1)
+	listener := b.conns[connKey{1, 12}]
+	b.now = time.Minute
+	const silent, noise, speech = 127, 126, 0x80 | 127
+	seq := uint16(0)
+	step := func(level func(i int) byte) (got map[uint32]bool) {
+		got = map[uint32]bool{}
+		seq++
+		b.now += 20 * time.Millisecond
+		for i := range b.senders {
+			b.take(i, b.packet(t, i, seq, level(i)))
+		}
+		for _, p := range b.rooms[1].pending {
+			if listener.wanted(p.source) {
+				got[p.source.ssrc] = true
+			}
+		}
+		b.forward()
+		b.rooms[1].rank(b.now)
+		return got
+	}
+	all := func(level byte) func(int) byte { return func(int) byte { return level } }
+	if got := step(all(silent)); len(got) > 0 {
+		t.Errorf("heard %v where nobody said anything yet", got)
+	}
+	if got := step(all(noise)); len(got) != loudest {
+		t.Errorf("heard %v", got)
+	}
+	for i := range 50 {
+		if got := step(all(silent)); len(got) != loudest {
+			t.Fatalf("heard %v %d ms after they fell silent", got, 20*i)
+		}
+	}
+	if got := step(all(silent)); len(got) > 0 {
+		t.Errorf("heard %v after a second of silence", got)
+	}
+	for _, from := range []int{0, 8} { // whoever is silent is in nobody's way
+		got := step(func(i int) byte {
+			if i >= from && i < from+4 {
+				return speech
+			}
+			return silent
+		})
+		if len(got) < 4 || !got[uint32(from+1)] || !got[uint32(from+4)] {
+			t.Errorf("heard %v of four from %d on", got, from)
+		}
+	}
+}
+
 // TestSubscription follows the numbers of one receiver.
 func TestSubscription(t *testing.T) {
 	type step struct {
@@ -256,7 +308,7 @@ func TestSubscription(t *testing.T) {
 	}
 	for name, steps := range map[string][]step{
 		"late joiner starts at rollover 0": {{5<<16 | 9, 1, 9, true}, {5<<16 | 10, 1, 10, true}},
-		"rollover":                         {{5<<16 | 65535, 1, 65535, true}, {6 << 16, 1, 65536, true}},
+		"rollover":                         {{5<<16 | 65535, 1, 32767, true}, {6 << 16, 1, 32768, true}},
 		"loss keeps its gap":               {{100, 1, 100, true}, {103, 1, 103, true}, {102, 1, 102, true}},
 		"before the first":                 {{100, 1, 100, true}, {99, 1, 0, false}},
 		"kept back closes":                 {{100, 1, 100, true}, {150, 2, 101, true}, {151, 2, 102, true}},

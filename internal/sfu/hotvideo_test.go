@@ -58,7 +58,8 @@ func (b *bench) film(tb testing.TB, size int) (films []*reel) {
 
 // next offers the next packet.
 func (f *reel) next(sh *shard) {
-	first, key := f.index%5 == 0, f.index == 0
+	first := f.index%5 == 0
+	key := first && (f.index == 0 || f.layer.wantKey)
 	if first {
 		f.picture++
 		f.header.Timestamp += 3000

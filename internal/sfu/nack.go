@@ -84,10 +84,13 @@ func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next tim
 func (sh *shard) missed(l *layer, index uint64) {
 	g := &l.gaps
 	g.note(index, sh.now)
-	if g.n > 0 && !g.due {
+	if g.n == 0 {
+		return
+	}
+	sh.gapDue = min(sh.gapDue, g.list[0].at, g.list[g.n-1].at)
+	if !g.due {
 		g.due = true
 		sh.gapped = append(sh.gapped, l)
-		sh.gapDue = min(sh.gapDue, g.list[0].at)
 	}
 }
 

@@ -159,6 +159,9 @@ func (sh *shard) tend(r *room) {
 			continue
 		}
 		p.measure(sh.now)
+		if p.since == 0 && p.limited {
+			sh.pad(c)
+		}
 		if probe, due := p.estimate.Tick(sh.now); due && p.fed {
 			p.probe, p.left, p.next, p.until = probe, probe.Bytes, sh.now, sh.now+probeLimit
 			if !p.queued {

@@ -25,10 +25,12 @@ const (
 	voiceScore = 64                            // what the V bit counts for
 	plainScore = 96                            // of a packet without a level
 	quietLevel = 50                            // -dBov; louder counts as speech
+	noLevel    = 127                           // -dBov of silence
 	spokeEvery = int64(5 * time.Second)
 )
 
-// hear notes the level of a packet and tells whether it is speech.
+// hear notes the level of a packet and tells whether it is speech. Silence
+// counts as nothing heard.
 func (s *source) hear(now int64, level uint8, voice, known bool) bool {
 	v := plainScore
 	if known {
@@ -38,14 +40,19 @@ func (s *source) hear(now int64, level uint8, voice, known bool) bool {
 		}
 	}
 	s.score += (v<<8 - s.score) / 4
-	s.heard = now
+	if !known || voice || level < noLevel {
+		s.heard = now
+	}
 	return !known || voice || level < quietLevel
 }
 
-// admit tells whether a packet of the source is forwarded now: it has a place
-// among the loudest, or takes a free one.
+// admit tells whether a packet of the source is forwarded now: something was
+// heard of it lately, and it has a place among the loudest, or takes a free one.
 func (r *room) admit(s *source, now int64) bool {
-	if s.rank >= 0 {
+	switch {
+	case now-s.heard > hold:
+		return false
+	case s.rank >= 0:
 		return true
 	}
 	n := r.shard.heard()

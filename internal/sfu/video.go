@@ -124,8 +124,17 @@ func (sh *shard) addVideo(r *room, v *video) {
 	v.waits = r.findVideo(v.ssrc) != nil
 	v.slot = occupy(&r.videos, v)
 	for _, c := range r.receivers {
-		sh.watch(c)
+		switch {
+		case c.told: // what it wants of others stays the same
+			sh.resize(c, v, c.wantedOf(v))
+			if c.view(v) != nil {
+				sh.plan(c)
+			}
+		case c.defaulted:
+			sh.watch(c)
+		}
 	}
+	r.unheard = true
 }
 
 // dropVideo frees the slot of a video. Receivers remember how far its numbers

@@ -47,9 +47,9 @@ func (sh *shard) watch(c *conn) {
 		}
 		height := 0
 		switch w := c.view(v); {
-		case v.conn == c || v.conn.user == c.user && c.user != 0:
 		case c.told:
-			height = min(max(c.wants.Of(v.endpoint).Max, 0), maxHeight)
+			height = c.wantedOf(v)
+		case c.owns(v):
 		case !c.defaulted || !v.open:
 		case w != nil && w.height > 0:
 			height = w.height
@@ -61,6 +61,17 @@ func (sh *shard) watch(c *conn) {
 	}
 	c.room.unheard = true
 	sh.plan(c)
+}
+
+// owns tells whether a video is of the connection's own user.
+func (c *conn) owns(v *video) bool { return v.conn == c || v.conn.user == c.user && c.user != 0 }
+
+// wantedOf returns how high a connection said that it wants a video.
+func (c *conn) wantedOf(v *video) int {
+	if c.owns(v) {
+		return 0
+	}
+	return min(max(c.wants.Of(v.endpoint).Max, 0), maxHeight)
 }
 
 // resize sets what a connection wants to see of a video.

@@ -57,6 +57,7 @@ type Estimator struct {
 	newest    int64         // number received
 	newestAt  time.Duration // when it was sent
 	fresh     bool          // this feedback told something new
+	told      bool          // the receiver's own estimate came ever
 }
 
 // Hot is how many bytes from its beginning on Sent reads of an Estimator.
@@ -139,6 +140,11 @@ func (e *Estimator) Begin(reference, now time.Duration) {
 		e.reference = reference
 	}
 	e.clock = e.reference
+	if e.fed && !e.transport(now) { // what was lost meanwhile says nothing of the path as it is now
+		e.trend.reset()
+		e.acked, e.loss = throughput{}, lossy{rate: e.loss.rate}
+		e.history.settled = e.history.next
+	}
 	e.fed, e.fedAt, e.unfed, e.cutAt, e.now, e.fresh = true, now, 0, 0, now, false
 }
 
@@ -208,6 +214,7 @@ func (e *Estimator) REMB(rate int64, now time.Duration) {
 	if e.transport(now) {
 		return
 	}
+	e.told = true
 	rise := float64(rate) > e.delay.rate
 	e.delay.rate = float64(min(max(rate, e.cfg.Min), e.cfg.Max))
 	if rise && !e.loss.heavy() {
@@ -236,8 +243,12 @@ func (e *Estimator) transport(now time.Duration) bool { return e.fed && now-e.fe
 
 // Tick is to be called every 20 to 100 ms. It lowers the rate when feedback
 // has stopped, and returns a probe to be sent, if one is due: padding, or
-// retransmissions, on top of or around the media.
+// retransmissions, on top of or around the media. Where nothing is sent that
+// could be answered, probes go on.
 func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
+	if e.unfed != 0 && now-e.history.last(now) > silent {
+		e.unfed = 0 // what is answered no more by now got lost, and no more was sent
+	}
 	if e.fed && e.unfed != 0 && now-e.unfed > silent+e.rtt && now-e.cutAt >= silentEvery {
 		if e.cutAt == 0 {
 			e.uncut = e.rate
@@ -246,10 +257,13 @@ func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
 		e.delay.rate, e.loss.rate = e.rate*silentFactor, e.rate*silentFactor
 		e.settle()
 	}
-	if !e.transport(now) || e.unfed != 0 && now-e.unfed > silent {
+	switch {
+	case !e.fed && e.told:
+		return e.probe.fill(e.rate, now)
+	case !e.fed, e.unfed != 0 && (!e.transport(now) || now-e.unfed > silent):
 		return p, false
-	}
-	if e.loss.heavy() || e.trend.state == over {
+	case !e.transport(now): // nothing is sent, maybe for lack of room: only a probe can tell that there is some
+	case e.loss.heavy() || e.trend.state == over:
 		e.probe.due = max(e.probe.due, now+probeAgain)
 		return p, false
 	}

@@ -152,9 +152,19 @@ func TestSilence(t *testing.T) {
 	before := e.Rate()
 	e.Want(2e6)
 	now += 10 * time.Second // nothing was sent: silence is no wonder
-	e.Tick(now)
+	if _, due := e.Tick(now); !due {
+		t.Error("no probe where nothing is sent")
+	}
 	if e.Rate() != before {
 		t.Errorf("%d fell to %d while nothing was sent", before, e.Rate())
+	}
+	e.Sent(seq, 500, 0, now) // gets lost, and nothing follows
+	seq++
+	for end := now + 10*time.Second; now < end; now += 100 * time.Millisecond {
+		e.Tick(now)
+	}
+	if e.Rate() != before {
+		t.Errorf("%d fell to %d by one packet", before, e.Rate())
 	}
 	for range 100 {
 		e.Sent(seq, 500, 0, now)

@@ -30,7 +30,7 @@ type sent struct {
 
 // at returns when the packet was sent, a while before now.
 func (p *sent) at(now time.Duration) time.Duration {
-	return now - time.Duration(int32(uint32(now/time.Microsecond)-p.micros))*time.Microsecond - now%time.Microsecond
+	return now - time.Duration(uint32(now/time.Microsecond)-p.micros)*time.Microsecond - now%time.Microsecond
 }
 
 // history remembers the last packets sent.
@@ -71,6 +71,12 @@ func (h *history) add(seq uint16, size int, probe uint8, now time.Duration, mayG
 	}
 	h.next = n + 1
 	return n, true
+}
+
+// last returns when the newest packet was sent, a while before now; there is
+// one.
+func (h *history) last(now time.Duration) time.Duration {
+	return h.ring[(h.next-1)&int64(len(h.ring)-1)].at(now)
 }
 
 // place returns where the next packet goes, if it has the next number.

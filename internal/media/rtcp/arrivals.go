@@ -64,16 +64,17 @@ func (a *Arrivals) Note(seq uint16, at time.Duration) {
 // media; nothing when nothing came. It may have to be called until Pending is
 // zero: one packet holds only so much.
 func (a *Arrivals) Append(b []byte, ssrc, media uint32) []byte {
-	for a.from < a.to && a.ticks[a.from&(arrivalRing-1)] < 0 {
-		a.from++ // the first one has to be there: it sets the reference time
+	first := a.from
+	for first < a.to && a.ticks[first&(arrivalRing-1)] < 0 {
+		first++ // the first one that came sets the reference time
 	}
-	if a.from >= a.to {
+	if first >= a.to {
 		return b
 	}
 	start := len(b)
 	b = binary.BigEndian.AppendUint32(header(b, TypeTransport, FormatTransportCC), ssrc)
 	b = binary.BigEndian.AppendUint32(b, media)
-	reference := a.ticks[a.from&(arrivalRing-1)] / perReference
+	reference := a.ticks[first&(arrivalRing-1)] / perReference
 	n := a.classify(reference)
 	b = binary.BigEndian.AppendUint16(b, uint16(a.from))
 	b = binary.BigEndian.AppendUint16(b, uint16(n))

@@ -2,6 +2,7 @@ package rtcp
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -128,6 +129,31 @@ func TestArrivalsReorderedAndTwice(t *testing.T) {
 	a.Note(6, time.Second) // told already
 	if len(got) != 3 || got[6] != 6*time.Millisecond || a.Pending() != 0 {
 		t.Errorf("reported %v, pending %d", got, a.Pending())
+	}
+}
+
+// TestArrivalsTellOfLoss loses numbers at the start of what one feedback tells,
+// within it, and at its end, which the next one has to tell.
+func TestArrivalsTellOfLoss(t *testing.T) {
+	var a Arrivals
+	var told []uint16
+	for i, came := range [][]uint16{{65530, 65531}, {65534, 65535, 1}, {2}, {7}} {
+		for _, seq := range came {
+			a.Note(seq, time.Duration(i)*time.Second+time.Duration(seq-65530)*time.Millisecond)
+		}
+		p, _, _ := Next(a.Append(nil, 1, 2))
+		f, ok := p.Feedback()
+		if !ok {
+			t.Fatal("no feedback")
+		}
+		for x, ok := f.Next(); ok; x, ok = f.Next() {
+			if !x.Received {
+				told = append(told, x.Sequence)
+			}
+		}
+	}
+	if want := []uint16{65532, 65533, 0, 3, 4, 5, 6}; !slices.Equal(told, want) {
+		t.Errorf("told that %d got lost, want %d", told, want)
 	}
 }
 

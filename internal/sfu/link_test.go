@@ -1,0 +1,195 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"parley/internal/media/rtcp"
+	"parley/internal/media/rtp"
+	"parley/internal/media/srtp"
+)
+
+// link is the way from a bench to one viewer: a bottleneck with a queue. What
+// comes through is told by transport-wide feedback, or by the receiver's own
+// estimate, which grows as libwebrtc's does: never beyond half again of what
+// comes.
+type link struct {
+	*bench
+	film   *reel
+	viewer *conn
+	rate   int64 // bits per second; 0: nothing comes through
+	remb   bool
+	voice  bool // the camera's owner speaks
+	each   int  // packets of video in 10 ms
+
+	busy     time.Duration // until then
+	fly      []carried
+	arrivals rtcp.Arrivals
+	own      int64 // the receiver's own estimate
+	bytes    int   // since it was made
+	pictures int   // packets of video that came
+	seq      uint16
+}
+
+type carried struct {
+	seq   uint16
+	size  int
+	video bool
+	at    time.Duration
+}
+
+// newLink lets one camera of so many bytes per packet, 100 packets a second,
+// be seen by one viewer.
+func newLink(t *testing.T, size int) *link {
+	t.Helper()
+	l := &link{bench: newBench(t, 1, 1), rate: 5e6, each: 1}
+	l.server.timeout = time.Hour
+	l.film = l.bench.film(t, size)[0]
+	l.viewer = l.order[len(l.order)-1]
+	l.now = time.Second
+	l.socket.keep = l.carry
+	return l
+}
+
+// carry takes a packet that leaves.
+func (l *link) carry(b []byte, to netip.AddrPort) {
+	l.busy = max(l.busy, l.now)
+	if to != l.viewer.addr || rtp.IsRTCP(b) || l.rate == 0 || l.busy-l.now > 300*time.Millisecond {
+		return
+	}
+	l.busy += time.Duration(int64(8*(len(b)+lowerLayers)) * int64(time.Second) / l.rate)
+	l.fly = append(l.fly, carried{
+		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]) == l.film.header.SSRC, l.busy + 20*time.Millisecond,
+	})
+}
+
+// run lets time pass and returns how many packets of video came meanwhile.
+func (l *link) run(t *testing.T, d time.Duration, films bool) int {
+	t.Helper()
+	before := l.pictures
+	for end := l.now + d; l.now < end; {
+		l.now += 5 * time.Millisecond
+		l.came, l.sendTime = l.now, rtp.SendTime(l.now)
+		if films && l.now%(10*time.Millisecond) == 0 {
+			for range l.each {
+				l.film.next(l.shard)
+			}
+		}
+		if l.voice && l.now%(20*time.Millisecond) == 0 {
+			l.seq++
+			l.take(0, l.packet(t, 0, l.seq, 0x80|20))
+		}
+		l.forward()
+		if l.now >= l.next() {
+			l.timers()
+		}
+		l.runPlans()
+		l.answer()
+	}
+	return l.pictures - before
+}
+
+// answer tells what came.
+func (l *link) answer() {
+	for len(l.fly) > 0 && l.fly[0].at <= l.now {
+		f := l.fly[0]
+		l.fly = l.fly[1:]
+		l.arrivals.Note(f.seq, f.at)
+		l.bytes += f.size
+		if f.video {
+			l.pictures++
+		}
+	}
+	switch {
+	case l.remb && l.now%time.Second == 0 && l.bytes > 0:
+		l.own = min(l.own+l.own/12, int64(12*l.bytes)+10e3)
+		l.bytes = 0
+		l.shard.remb(l.viewer, uint64(l.own))
+	case !l.remb && l.now%(50*time.Millisecond) == 0:
+		for b := l.arrivals.Append(nil, 1, 2); len(b) > 0; b = l.arrivals.Append(nil, 1, 2) {
+			p, _, _ := rtcp.Next(b)
+			f, _ := p.Feedback()
+			l.fed(l.viewer, f)
+		}
+	}
+	l.runPlans()
+}
+
+// TestComesBack checks that video that was stopped for lack of room comes back
+// once there is room, whether or not anybody speaks meanwhile.
+func TestComesBack(t *testing.T) {
+	tests := []struct {
+		name  string
+		size  int
+		worse func(t *testing.T, l *link)
+	}{
+		{"after 300 kbit/s", 1100, func(t *testing.T, l *link) { l.rate = 300e3; l.run(t, 30*time.Second, true) }},
+		{"after 100 kbit/s", 400, func(t *testing.T, l *link) { l.rate = 100e3; l.run(t, 30*time.Second, true) }},
+		{"after 4 s without a path", 1000, func(t *testing.T, l *link) { l.rate = 0; l.run(t, 4*time.Second, true) }},
+		{"after 10 s without a path", 400, func(t *testing.T, l *link) { l.rate = 0; l.run(t, 10*time.Second, true) }},
+		{"after a minute without a path", 110, func(t *testing.T, l *link) { l.rate = 0; l.run(t, time.Minute, true) }},
+		{"after a still picture whose end got lost", 400, func(t *testing.T, l *link) {
+			l.run(t, time.Second, false)
+			l.rate = 0
+			l.run(t, 20*time.Millisecond, true)
+			l.rate = 5e6
+			l.run(t, 20*time.Second, false)
+		}},
+	}
+	for _, tt := range tests {
+		for _, voice := range []bool{false, true} {
+			l := newLink(t, tt.size)
+			l.voice = voice
+			l.run(t, 10*time.Second, true)
+			if n := l.run(t, time.Second, true); n < 95 {
+				t.Errorf("%s: at first %d packets come in a second", tt.name, n)
+			}
+			tt.worse(t, l)
+			l.rate = 5e6
+			l.run(t, 14*time.Second, true)
+			if n := l.run(t, time.Second, true); n < 95 {
+				t.Errorf("%s, voice %v: 15 s later %d packets come in a second; estimate %d", tt.name, voice, n, l.viewer.path.estimate.Rate())
+			}
+		}
+	}
+}
+
+// TestTooMuchForTheStart checks that a picture that needs more than every path
+// is believed to hold at first is seen on one that holds it.
+func TestTooMuchForTheStart(t *testing.T) {
+	l := newLink(t, 1150)
+	l.rate, l.each = 50e6, 3
+	l.run(t, 5*time.Second, true)
+	c := l.conn(t, 77, make([]byte, srtp.GCM128.Material()))
+	wants := l.viewer.wants
+	l.viewer, l.fly, l.arrivals = c, nil, rtcp.Arrivals{}
+	l.want(c, wants)
+	l.runPlans()
+	if c.path == nil || c.view(l.film.video).target != nil {
+		t.Fatal("it is believed to hold all of it at once")
+	}
+	if n := l.run(t, 10*time.Second, true); n < 2500 {
+		t.Errorf("%d packets came in 10 s", n)
+	}
+}
+
+// TestOwnEstimate checks that a receiver that sends no transport-wide feedback
+// is sent enough for its own estimate to rise.
+func TestOwnEstimate(t *testing.T) {
+	l := newLink(t, 1100)
+	l.remb, l.voice = true, true
+	l.own = 80e3
+	l.shard.remb(l.viewer, uint64(l.own))
+	l.runPlans()
+	l.run(t, 45*time.Second, true)
+	if n := l.run(t, time.Second, true); n < 95 {
+		t.Errorf("%d packets come in a second; estimate %d", n, l.viewer.path.estimate.Rate())
+	}
+	padding := l.count.Padding
+	l.run(t, 5*time.Second, true)
+	if l.count.Padding != padding {
+		t.Errorf("%d packets of padding where there is room", l.count.Padding-padding)
+	}
+}
