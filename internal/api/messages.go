@@ -143,10 +143,12 @@ func (a *API) setTyping(ctx context.Context, c rpc.Caller, r *tg.MessagesSetTypi
 	if err != nil {
 		return false, err
 	}
-	if _, speaks := r.Action.(*tg.SpeakingInGroupCallAction); speaks {
-		if err := a.Calls.Speaking(ctx, c, p); err != nil {
-			return false, err
-		}
+	if _, speaks := r.Action.(*tg.SpeakingInGroupCallAction); !speaks {
+		return true, a.Updates.Typing(ctx, c, p, r.Action)
 	}
-	return true, a.Updates.Typing(ctx, c, p, peer.OfUser(c.User), r.Action)
+	as, err := a.Calls.Speaking(ctx, c, p)
+	if err != nil || as.IsZero() {
+		return true, err
+	}
+	return true, a.Updates.Speaking(ctx, c, p, as)
 }

@@ -193,6 +193,11 @@ func (w *world) payload(kind string) string {
 	switch kind {
 	case "":
 		w.ssrc++
+	case ".many": // one more than the media server takes
+		p["ssrc-groups"] = []any{
+			object{"semantics": "SIM", "sources": []int{2001, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010}},
+			object{"semantics": "SIM", "sources": []int{2011, 2012, 2013, 2014, 2015, 2016, 2017, 2018, 2019, 2020}},
+		}
 	case ".noPrint":
 		delete(p, "fingerprints")
 	case ".noSSRC":

@@ -39,7 +39,7 @@ func total[N int64 | uint64 | float64](name, help string, n N) web.Figure {
 
 // front is what sessions and services are doing.
 func (a *App) front() []web.Figure {
-	m := a.mtproto.Metrics()
+	m, j := a.mtproto.Metrics(), a.json.Metrics()
 	calls, participants := a.calls.Counts()
 	return []web.Figure{
 		live("mtproto_connections", "Connections open now.", m.Conns),
@@ -50,11 +50,11 @@ func (a *App) front() []web.Figure {
 		total("mtproto_connections_refused_total", "Connections over a limit.", m.Refused),
 		total("mtproto_key_exchanges_total", "Auth keys made.", m.Exchanged),
 		total("mtproto_forged_total", "Messages that broke the envelope's rules.", m.Forged),
-		total("requests_total", "Requests of MTProto sessions.", m.Requests),
-		total("requests_failed_total", "Requests answered with an error.", m.Failed),
-		total("requests_internal_total", "Requests that failed inside.", m.Internal),
-		total("updates_pushed_total", "Updates queued for sessions.", m.Pushed),
-		total("sessions_dropped_total", "Sessions dropped because their queue was full.", m.Dropped),
+		total("requests_total", "Requests, by MTProto or as JSON.", m.Requests+j.Requests),
+		total("requests_failed_total", "Requests answered with an error.", m.Failed+j.Failed),
+		total("requests_internal_total", "Requests that failed inside.", m.Internal+j.Internal),
+		total("updates_pushed_total", "Updates queued for sessions.", m.Pushed+j.Pushed),
+		total("sessions_dropped_total", "Sessions dropped because their queue was full.", m.Dropped+j.Dropped),
 		live("sessions_attached", "Sessions that get updates.", a.updates.Sessions()),
 		live("calls", "Calls that have not ended.", calls),
 		live("participants", "Participants in all calls.", participants),

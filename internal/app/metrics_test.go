@@ -37,11 +37,18 @@ func (s *server) metrics(t *testing.T, query string) string {
 func TestMetrics(t *testing.T) {
 	s := start(t, config(dataDir(t)))
 	d := s.demo(t)
+	d.listen()
 	d.must("phone.startScheduledGroupCall", object{"call": d.call})
+	d.refused("phone.startScheduledGroupCall", object{"call": d.call}, "403 GROUPCALL_ALREADY_STARTED")
 	d.playing(t)
 	page := s.metrics(t, "?calls=5")
 	if want := fmt.Sprintf("\nparley_call_connections{call=%q} 1\n", d.call["id"]); !strings.Contains(page, want) {
 		t.Errorf("no %q in the metrics", want)
+	}
+	for _, name := range []string{"requests_total", "requests_failed_total", "updates_pushed_total"} {
+		if strings.Contains(page, "\nparley_"+name+" 0\n") {
+			t.Errorf("%s leaves out what came as JSON", name)
+		}
 	}
 	if strings.Contains(s.metrics(t, ""), "{call=") || strings.Contains(s.metrics(t, "?calls=-1"), "{call=") {
 		t.Error("calls in the metrics that nobody asked for")

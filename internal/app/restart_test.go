@@ -112,3 +112,27 @@ func TestStop(t *testing.T) {
 		}
 	}
 }
+
+// TestSilencedAfterCrash: whom an admin muted can't come back unmuted.
+func TestSilencedAfterCrash(t *testing.T) {
+	s := start(t, config(dataDir(t)))
+	w := newWorld(t, s)
+	admin, member := w.who["admin"], w.who["member"]
+	admin.must("phone.editGroupCallParticipant", w.fill(object{"call": "$active", "participant": "$member.peer", "muted": true}))
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(s.dir)); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+
+	s = start(t, config(dir))
+	admin.url, member.url = s.http, s.http
+	answer := w.join("member", "active")
+	self := func(u object) bool { return at(u, "participants", 0, "self") == true }
+	entry, _ := at(pick(answer["updates"], "updateGroupCallParticipants", self), "participants", 0).(object)
+	if entry["muted"] != true || entry["can_self_unmute"] != nil {
+		t.Errorf("came back as %v", entry)
+	}
+	member.refused("phone.editGroupCallParticipant",
+		w.fill(object{"call": "$active", "participant": object{"_": "inputPeerSelf"}, "muted": false}), "403 GROUPCALL_FORBIDDEN")
+}

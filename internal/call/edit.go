@@ -1,6 +1,10 @@
 package call
 
-import "parley/internal/peer"
+import (
+	"slices"
+
+	"parley/internal/peer"
+)
 
 // MaxVolume is 200 %.
 const MaxVolume = 20000
@@ -20,41 +24,65 @@ type EditRequest struct {
 // Edit changes a participant: itself, for everybody by who manages calls, or
 // for the actor only. All that is asked for happens, or nothing does.
 func (c *Call) Edit(a Actor, r EditRequest) (Change, error) {
-	self, joined := c.members[a.User]
-	switch {
-	case c.rec.State != Active:
-		return Change{}, ErrForbidden
-	case r.Target.IsZero():
-		return Change{}, ErrUserID
-	case !joined:
-		return Change{}, ErrParticipantMissing
-	case r.Target == self.Peer || r.Target == peer.OfUser(a.User):
-		return c.editSelf(a, self, r)
-	}
-	m, ok := c.members[c.peers[r.Target]]
-	if !ok {
-		return Change{}, ErrParticipantMissing
-	}
-	if err := r.checkOther(a.Rights.ManageCall); err != nil {
+	m, err := c.target(a, r)
+	if err != nil {
 		return Change{}, err
 	}
-	if a.Rights.ManageCall {
+	if user, on := c.Silences(a, r); user != 0 {
+		c.rec.Silenced = listed(c.rec.Silenced, user, on)
+	}
+	switch {
+	case m.User == a.User:
+		return c.editSelf(m, r), nil
+	case a.Rights.ManageCall:
 		return c.editManaged(a.User, m, r), nil
 	}
 	return c.editPersonal(a.User, m, r), nil
 }
 
-func (c *Call) editSelf(a Actor, m *member, r EditRequest) (Change, error) {
-	if err := c.checkSelf(a, m, r); err != nil {
-		return Change{}, err
+// Silences returns the user whom a request silences for good, or lets speak
+// again: what has to be kept before Edit. 0: it does neither.
+func (c *Call) Silences(a Actor, r EditRequest) (user int64, on bool) {
+	m, err := c.target(a, r)
+	switch {
+	case err != nil || r.Muted == nil || !a.Rights.ManageCall:
+		return 0, false
+	case *r.Muted && (m.User == a.User || r.TargetManages):
+		return 0, false
+	case *r.Muted == slices.Contains(c.rec.Silenced, m.User):
+		return 0, false
 	}
+	return m.User, *r.Muted
+}
+
+// target returns the participant whom a request is about, if the actor may
+// change it so.
+func (c *Call) target(a Actor, r EditRequest) (*member, error) {
+	self, joined := c.members[a.User]
+	switch {
+	case c.rec.State != Active:
+		return nil, ErrForbidden
+	case r.Target.IsZero():
+		return nil, ErrUserID
+	case !joined:
+		return nil, ErrParticipantMissing
+	case r.Target == self.Peer || r.Target == peer.OfUser(a.User):
+		return self, c.checkSelf(a, self, r)
+	}
+	m, ok := c.members[c.peers[r.Target]]
+	if !ok {
+		return nil, ErrParticipantMissing
+	}
+	return m, r.checkOther(a.Rights.ManageCall)
+}
+
+func (c *Call) editSelf(m *member, r EditRequest) Change {
 	before := *m
 	if r.Muted != nil && *r.Muted && !m.Muted {
 		m.Muted, m.CanSelfUnmute = true, true
 	}
 	if r.Muted != nil && !*r.Muted && m.Muted {
 		m.Muted, m.CanSelfUnmute, m.HandRating = false, false, 0
-		delete(c.silenced, m.User) // only who manages calls comes here force-muted
 	}
 	if r.RaiseHand != nil {
 		c.raiseHand(m, *r.RaiseHand)
@@ -64,7 +92,7 @@ func (c *Call) editSelf(a Actor, m *member, r EditRequest) (Change, error) {
 	}
 	m.Video = m.Video.paused(r.VideoPaused)
 	m.Presentation = m.Presentation.paused(r.PresentationPaused)
-	return c.edited(a.User, m, before, nil), nil
+	return c.edited(m.User, m, before, nil)
 }
 
 // paused returns the video paused or resumed, if that is asked for.
@@ -128,12 +156,10 @@ func (c *Call) editManaged(user int64, m *member, r EditRequest) Change {
 	case r.Muted == nil:
 	case !*r.Muted && m.forced():
 		m.CanSelfUnmute, m.HandRating = true, 0
-		delete(c.silenced, m.User)
 	case *r.Muted && r.TargetManages && !m.Muted:
 		m.Muted, m.CanSelfUnmute = true, true
 	case *r.Muted && !r.TargetManages:
 		m.Muted, m.CanSelfUnmute = true, false
-		c.silenced[m.User] = true
 		c.setCamera(m, false)
 		closed = c.cutScreen(m)
 	}

@@ -7,8 +7,9 @@ import (
 	"parley/internal/peer"
 )
 
-// maxSources bounds what one connection may send; clients use up to 7.
-const maxSources = 64
+// maxSources is how many sources a connection may have, as the media server has
+// it; clients use up to 7.
+const maxSources = 20
 
 // Connection is what the join payload says of a media connection, and what the
 // server named it.
@@ -109,7 +110,7 @@ func (c *Call) forces(a Actor, r JoinRequest) bool {
 	if a.Rights.ManageCall {
 		return false
 	}
-	if c.silenced[a.User] {
+	if slices.Contains(c.rec.Silenced, a.User) {
 		return true
 	}
 	if old, ok := c.members[a.User]; ok { // who was let speak joins again to be able to

@@ -97,12 +97,17 @@ func (c *Call) Subscribe(a Actor, on bool) error {
 	case slices.Contains(c.rec.Subscribers, a.User) == on:
 		return ErrNotModified
 	}
-	if on {
-		c.rec.Subscribers = append(slices.Clone(c.rec.Subscribers), a.User)
-		return nil
-	}
-	c.rec.Subscribers = slices.DeleteFunc(slices.Clone(c.rec.Subscribers), func(u int64) bool { return u == a.User })
+	c.rec.Subscribers = listed(c.rec.Subscribers, a.User, on)
 	return nil
+}
+
+// listed returns a copy of users with the user in it, or not.
+func listed(users []int64, user int64, in bool) []int64 {
+	others := slices.DeleteFunc(slices.Clone(users), func(u int64) bool { return u == user })
+	if in {
+		return append(others, user)
+	}
+	return others
 }
 
 // Discard ends the call for good.
@@ -120,7 +125,7 @@ func (c *Call) Discard(a Actor, now time.Time) error {
 // End ends the call without asking who wants it: its chat is gone, or another
 // call takes its place. Participants get no entries of their own.
 func (c *Call) End(now time.Time) {
-	c.rec.State, c.rec.ScheduleDate, c.rec.Subscribers = Discarded, 0, nil
+	c.rec.State, c.rec.ScheduleDate, c.rec.Subscribers, c.rec.Silenced = Discarded, 0, nil, nil
 	c.rec.EndDate = max(now.Unix(), c.rec.StartDate)
 }
 

@@ -15,6 +15,7 @@ type Record struct {
 	RandomID    int     // of the request that created it, 0 = none
 	Ceiling     int     // no version above it was ever told
 	Subscribers []int64 // who wants to hear of the start; never changed in place
+	Silenced    []int64 // whom an admin muted: coming back does not help; never changed in place
 }
 
 // Actor is who asks, with what they may do in the call's chat now.
@@ -37,7 +38,6 @@ type Call struct {
 	peers    map[peer.ID]int64 // user who appears as the peer
 	sources  map[int32]int64   // user who sends the source
 	personal map[int64]map[peer.ID]Personal
-	silenced map[int64]bool // users whom an admin muted: coming back does not help
 	invited  map[int64]bool
 	videos   int
 }
@@ -90,7 +90,6 @@ func Load(r Record) *Call {
 		peers:    map[peer.ID]int64{},
 		sources:  map[int32]int64{},
 		personal: map[int64]map[peer.ID]Personal{},
-		silenced: map[int64]bool{},
 		invited:  map[int64]bool{},
 	}
 }

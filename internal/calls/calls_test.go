@@ -141,7 +141,8 @@ func TestNoCall(t *testing.T) {
 			t.Errorf("%s of an ended call: %v, want %v", name, err, m.ended)
 		}
 	}
-	wantErr(t, w.Speaking(ctx, by(bob), super), call.ErrForbidden)
+	_, err := w.Speaking(ctx, by(bob), super)
+	wantErr(t, err, call.ErrForbidden)
 	if events := w.pub.take(); len(events) != 0 {
 		t.Errorf("told %q", kinds(events))
 	}

@@ -179,8 +179,16 @@ func (s *Service) ChatGone(chat peer.ID) {
 	}
 }
 
-// MemberGone tells that a user was removed from a chat or left it: it leaves
-// the call, too. It does not wait.
+// ChatHidden tells that only members may see a chat now: guests leave its call.
+// It does not wait.
+func (s *Service) ChatHidden(chat peer.ID) {
+	if l := s.findChat(chat); l != nil {
+		l.signal(func(p *pending) { p.hidden = true })
+	}
+}
+
+// MemberGone tells that a user was removed from a chat, left it or was banned:
+// it leaves the call, too. It does not wait.
 func (s *Service) MemberGone(chat peer.ID, user int64) {
 	if l := s.findChat(chat); l != nil {
 		l.signal(func(p *pending) { p.removed[user] = struct{}{} })

@@ -44,6 +44,7 @@ type pending struct {
 	gone    map[int64]struct{} // connections that died
 	spoke   map[int64]time.Time
 	removed map[int64]struct{} // users who are no members any more
+	hidden  bool               // who is no member may not see the chat any more
 	over    bool               // the chat is gone
 }
 
@@ -138,6 +139,9 @@ func (l *live) handle(ctx context.Context, mayTell bool) (told bool) {
 	for user := range p.removed {
 		l.lose(ctx, func() call.Change { return l.c.Remove(user) })
 	}
+	if p.hidden {
+		l.dismiss(ctx)
+	}
 	for conn := range p.gone {
 		l.lose(ctx, func() call.Change { return l.c.ConnGone(l.conns[conn], conn) })
 	}
@@ -145,6 +149,19 @@ func (l *live) handle(ctx context.Context, mayTell bool) (told bool) {
 		l.speaking(l.conns[conn], at)
 	}
 	return mayTell && l.tellSpoke(ctx)
+}
+
+// dismiss takes out who may not see the chat.
+func (l *live) dismiss(ctx context.Context) {
+	for _, user := range l.c.Users() {
+		a, err := l.actor(ctx, rpc.Caller{User: user})
+		switch {
+		case err != nil && !errors.Is(err, call.ErrForbidden):
+			l.log().Error("guest not taken out", "user", user, "err", err)
+		case l.c.MayRead(a) != nil:
+			l.lose(ctx, func() call.Change { return l.c.Remove(user) })
+		}
+	}
 }
 
 // lose tells a change that nobody asked for.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,64 @@ func TestReopen(t *testing.T) {
 	if i := w.info(id); i.State != call.Discarded {
 		t.Errorf("info = %+v", i)
 	}
+}
+
+// Whom an admin muted stays so after a crash, until an admin lets it speak.
+func TestReopenSilenced(t *testing.T) {
+	w, ctx := newWorld(t, fileURL(t)), t.Context()
+	id := w.create(0)
+	mute := func(on bool) {
+		t.Helper()
+		_, err := w.Edit(ctx, by(alice), id, call.EditRequest{Target: peer.OfUser(bob), Muted: &on})
+		wantErr(t, err, nil)
+	}
+	w.join(id, alice, bob, carol)
+	mute(true)
+	for _, forced := range []bool{true, false} {
+		w.reopen()
+		w.join(id, alice, bob, carol)
+		v, err := w.Participants(ctx, by(alice), id, calls.ListRequest{Peers: []peer.ID{peer.OfUser(bob), peer.OfUser(carol)}})
+		wantErr(t, err, nil)
+		if p, other := v.Page.Participants[0], v.Page.Participants[1]; p.Muted != forced || p.CanSelfUnmute || other.Muted {
+			t.Errorf("forced %v: %+v, %+v", forced, p, other)
+		}
+		mute(false)
+	}
+}
+
+// A mute that can't be kept did not happen.
+func TestSilenceFails(t *testing.T) {
+	w, ctx := &world{t: t}, t.Context()
+	st := &fullShelf{}
+	w.serve(st)
+	defer w.Service.Close()
+	id := w.create(0)
+	w.join(id, alice, bob)
+	w.pub.take()
+	st.full.Store(true)
+	if _, err := w.Edit(ctx, by(alice), id, call.EditRequest{Target: peer.OfUser(bob), Muted: new(true)}); err == nil {
+		t.Error("muted")
+	}
+	if _, gate, _ := w.media.conn(300); !gate.Audio || len(w.pub.take()) != 0 {
+		t.Error("a mute that failed was told")
+	}
+	_, err := w.Edit(ctx, by(bob), id, call.EditRequest{Target: peer.OfUser(bob), Muted: new(true)})
+	wantErr(t, err, nil) // one's own is not kept
+	_, err = w.Edit(ctx, by(bob), id, call.EditRequest{Target: peer.OfUser(bob), Muted: new(false)})
+	wantErr(t, err, nil)
+}
+
+// fullShelf is a store that may have no room.
+type fullShelf struct {
+	shelf
+	full atomic.Bool
+}
+
+func (f *fullShelf) CommitCalls(ctx context.Context, c calls.Commit) ([][]message.Message, error) {
+	if f.full.Load() {
+		return nil, errors.New("disk full")
+	}
+	return f.shelf.CommitCalls(ctx, c)
 }
 
 // More joins than a block has versions.
@@ -259,6 +318,15 @@ func TestGone(t *testing.T) {
 	if _, _, ok := w.media.conn(400); ok {
 		t.Error("the removed member's connection is open")
 	}
+	w.join(id, guest)
+	w.pub.take()
+	w.dir.hide()
+	w.ChatHidden(super)
+	w.ChatHidden(peer.OfChannel(9))
+	told("1 entries v10", "call 1 state 2")
+	if _, err := w.Check(ctx, by(guest), id, nil); !errors.Is(err, call.ErrJoinMissing) {
+		t.Errorf("a guest of a hidden chat: %v", err)
+	}
 	w.ChatGone(super)
 	told("call 1 state 3", "chat")
 	if _, err := w.Leave(ctx, by(alice), id, 0); !errors.Is(err, call.ErrForbidden) {
@@ -396,7 +464,7 @@ func TestActiveDate(t *testing.T) {
 		for range 60 { // a minute of speech, reported every second
 			time.Sleep(time.Second)
 			w.Spoke(int64(id), bobs.Conn, time.Now())
-			if err := w.Speaking(ctx, by(alice), super); err != nil {
+			if _, err := w.Speaking(ctx, by(alice), super); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -419,6 +487,32 @@ func TestActiveDate(t *testing.T) {
 			t.Errorf("told in silence: %q", kinds(more))
 		}
 	})
+}
+
+// Who speaks is shown as whom it appears, and not at all while it is muted.
+func TestSpeakingAs(t *testing.T) {
+	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()
+	id := w.create(0)
+	for _, tt := range []struct {
+		user  int64
+		as    peer.ID
+		muted bool
+		want  peer.ID
+	}{
+		{alice, super, false, super},
+		{bob, peer.OfUser(bob), true, peer.ID{}},
+		{guest, peer.OfUser(guest), false, peer.OfUser(guest)},
+	} {
+		r := joinRequest(tt.user, int(tt.user*100))
+		r.As, r.Muted = tt.as, tt.muted
+		_, err := w.Join(ctx, by(tt.user), id, r)
+		wantErr(t, err, nil)
+		if as, err := w.Speaking(ctx, by(tt.user), super); err != nil || as != tt.want {
+			t.Errorf("user %d speaks as %v, %v, want %v", tt.user, as, err, tt.want)
+		}
+	}
+	_, err := w.Speaking(ctx, by(carol), super)
+	wantErr(t, err, call.ErrForbidden)
 }
 
 // shelf is a store without an engine.

@@ -2,6 +2,7 @@ package calls
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"parley/internal/call"
@@ -23,6 +24,11 @@ func (s *Service) Edit(ctx context.Context, c rpc.Caller, id call.ID, r call.Edi
 		if err := l.reserve(ctx); err != nil {
 			return nil, err
 		}
+		if user, on := l.c.Silences(a, r); user != 0 {
+			if _, err := s.cfg.Store.CommitCalls(ctx, Commit{Silence: &Silence{id, user, on}}); err != nil {
+				return nil, fmt.Errorf("keep that user %d is silenced: %w", user, err)
+			}
+		}
 		ch, err := l.c.Edit(a, r)
 		if err != nil {
 			return nil, err
@@ -31,19 +37,23 @@ func (s *Service) Edit(ctx context.Context, c rpc.Caller, id call.ID, r call.Edi
 	})
 }
 
-// Speaking notes that a client says that its user speaks in the chat's call.
-func (s *Service) Speaking(ctx context.Context, c rpc.Caller, chat peer.ID) error {
+// Speaking notes that a client says that its user speaks in the chat's call. It
+// returns whom the user appears as there; zero: it is muted, nobody hears it.
+func (s *Service) Speaking(ctx context.Context, c rpc.Caller, chat peer.ID) (peer.ID, error) {
 	l := s.findChat(chat)
 	if l == nil {
-		return call.ErrForbidden
+		return peer.ID{}, call.ErrForbidden
 	}
-	_, err := do(ctx, s, l.id, func(_ context.Context, l *live) (bool, error) {
-		if _, ok := l.c.Joined(c.User); !ok {
-			return false, call.ErrForbidden
+	return do(ctx, s, l.id, func(_ context.Context, l *live) (peer.ID, error) {
+		p, ok := l.c.Joined(c.User)
+		switch {
+		case !ok:
+			return peer.ID{}, call.ErrForbidden
+		case p.Muted:
+			return peer.ID{}, nil
 		}
 		l.speaking(c.User, time.Now())
 		l.nudge()
-		return true, nil
+		return p.Peer, nil
 	})
-	return err
 }

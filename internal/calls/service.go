@@ -40,14 +40,23 @@ var errStopped = errors.New("calls: loop stopped")
 
 // Commit is one change of calls with its messages: all of it or nothing.
 type Commit struct {
-	Calls        []call.Record // Subscribers are not read
+	Calls        []call.Record // Subscribers and Silenced are not read
 	Subscription *Subscription
+	Silence      *Silence
 	Drafts       []message.Draft
 }
 
 // Subscription says whether a user wants to hear of the start of a call. Calls
 // that are not scheduled any more have none.
 type Subscription struct {
+	Call call.ID
+	User int64
+	On   bool
+}
+
+// Silence says whether an admin muted a user for as long as the call goes on.
+// Calls that have ended have none.
+type Silence struct {
 	Call call.ID
 	User int64
 	On   bool

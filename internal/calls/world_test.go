@@ -379,6 +379,7 @@ type directory struct {
 	mu       sync.Mutex
 	defaults map[int64]peer.ID
 	gone     map[int64]bool // left the chats
+	hidden   bool           // from who is no member
 	deleted  bool
 }
 
@@ -388,7 +389,8 @@ func (d *directory) Rights(_ context.Context, user int64, chat peer.ID) (peer.Ri
 	if d.deleted || chat != super && chat != channel {
 		return peer.Rights{}, rpc.ErrPeerID
 	}
-	r := peer.Rights{Member: user < guest && !d.gone[user], CanRead: true, Public: true, Banned: user == bot, Broadcast: chat == channel}
+	in := user < guest && !d.gone[user]
+	r := peer.Rights{Member: in, CanRead: in || !d.hidden, Public: true, Banned: user == bot, Broadcast: chat == channel}
 	r.Admin = user == alice || user == bert
 	r.Creator, r.ManageCall = user == alice, r.Admin
 	return r, nil
@@ -419,6 +421,12 @@ func (d *directory) SaveDefaultJoinAs(_ context.Context, c rpc.Caller, _, as pee
 	}
 	d.defaults[c.User] = as
 	return nil
+}
+
+func (d *directory) hide() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hidden = true
 }
 
 func (d *directory) leave(user int64) {

@@ -58,6 +58,7 @@ func (r *room) ban(m Member, b Ban) {
 		return
 	case b.Rights&BanView != 0:
 		m.Status = Kicked
+		r.removed = append(r.removed, m.User) // guests may be in the call
 	case m.Status == Kicked, m.Status == None:
 		m.Status = Left
 	}

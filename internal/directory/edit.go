@@ -61,6 +61,12 @@ func (s *Service) EditDefaultBanned(ctx context.Context, c rpc.Caller, id peer.I
 
 // SetChannelName makes a channel public under a username, or private with "".
 func (s *Service) SetChannelName(ctx context.Context, c rpc.Caller, id peer.ID, name string) error {
+	hidden := false
+	defer func() {
+		if hidden {
+			s.links.Calls.ChatHidden(id)
+		}
+	}()
 	_, err := s.links.Publisher.Publish(ctx, c, func(ctx context.Context) ([]event.Event, error) {
 		r, err := s.room(ctx, c, id)
 		if err != nil {
@@ -76,6 +82,7 @@ func (s *Service) SetChannelName(ctx context.Context, c rpc.Caller, id peer.ID, 
 		if err := s.setName(ctx, id, r.Username, name); err != nil {
 			return nil, err
 		}
+		hidden = name == ""
 		return []event.Event{event.ChatChanged{Chat: id}}, nil
 	})
 	return err

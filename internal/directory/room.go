@@ -25,8 +25,10 @@ type room struct {
 	after   []message.Draft // posted to the new members
 	changed bool            // members see the chat differently
 	told    []int64         // these see it differently, members or not
-	removed []int64         // who is no longer in it
+	removed []int64         // who is no longer in it, or may not be
 	roster  bool            // a basic group's member list is another
+
+	committed bool // it is in the store
 }
 
 // change runs rule on a chat as one publication. A basic group can't be found
@@ -42,6 +44,12 @@ func (s *Service) change(ctx context.Context, c rpc.Caller, id peer.ID, rule fun
 
 // enter is change for callers who may have never been in the chat.
 func (s *Service) enter(ctx context.Context, c rpc.Caller, id peer.ID, rule func(ctx context.Context, r *room) error) (tg.UpdatesClass, error) {
+	var changed *room
+	defer func() {
+		if changed != nil && changed.committed {
+			changed.tellCalls()
+		}
+	}()
 	return s.links.Publisher.Publish(ctx, c, func(ctx context.Context) ([]event.Event, error) {
 		r, err := s.room(ctx, c, id)
 		if err != nil {
@@ -50,6 +58,7 @@ func (s *Service) enter(ctx context.Context, c rpc.Caller, id peer.ID, rule func
 		if err := rule(ctx, r); err != nil {
 			return nil, err
 		}
+		changed = r
 		return r.commit(ctx)
 	})
 }
@@ -115,6 +124,7 @@ func (r *room) commit(ctx context.Context) ([]event.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("change %s: %w", r.ID, err)
 	}
+	r.committed = true
 	r.forget()
 	return r.events(context.WithoutCancel(ctx), posted) // it is done: somebody has to tell
 }
@@ -154,11 +164,15 @@ func (r *room) events(ctx context.Context, posted []message.Message) ([]event.Ev
 	for _, m := range posted {
 		events = append(events, event.Posted{Message: m})
 	}
+	return events, nil
+}
+
+// tellCalls tells the chat's call what a committed change means for it.
+func (r *room) tellCalls() {
 	for _, u := range r.removed {
 		r.service.links.Calls.MemberGone(r.ID, u)
 	}
 	if r.Deleted {
 		r.service.links.Calls.ChatGone(r.ID)
 	}
-	return events, nil
 }

@@ -95,9 +95,12 @@ type Change struct {
 type Calls interface {
 	// OfChat returns the call that is scheduled or active, if there is one.
 	OfChat(chat peer.ID) (id int64, notEmpty, ok bool)
-	// MemberGone and ChatGone tell that a user is no longer in a chat, or that
-	// there is no chat any more. They don't wait: a publication is going on.
+	// MemberGone tells that a user is no longer in a chat or may not see it,
+	// ChatHidden that guests may not any more, ChatGone that there is no chat.
+	// They don't wait. Everybody is told of the chat first: TDLib joins again
+	// when it is put out of a call whose chat it may see (methods.md B.9).
 	MemberGone(chat peer.ID, user int64)
+	ChatHidden(chat peer.ID)
 	ChatGone(chat peer.ID)
 }
 

@@ -45,6 +45,7 @@ func (r *reads) DefaultJoinAs(ctx context.Context, user, chat int64) (peer.ID, e
 type publisher struct {
 	mu     sync.Mutex
 	events []event.Event // guarded by mu
+	told   func() error  // runs when the events of a change are told; nil: nothing
 }
 
 func (p *publisher) Publish(ctx context.Context, _ rpc.Caller, commit func(context.Context) ([]event.Event, error)) (tg.UpdatesClass, error) {
@@ -55,6 +56,11 @@ func (p *publisher) Publish(ctx context.Context, _ rpc.Caller, commit func(conte
 		return nil, err
 	}
 	p.events = events
+	if p.told != nil {
+		if err := p.told(); err != nil {
+			return nil, err
+		}
+	}
 	return &tg.Updates{}, nil
 }
 
@@ -70,6 +76,8 @@ type calls struct {
 func (c *calls) OfChat(chat peer.ID) (int64, bool, bool) { return c.id, c.notEmpty, chat == c.chat }
 
 func (c *calls) MemberGone(chat peer.ID, user int64) { c.note(fmt.Sprintf("%s user %d", chat, user)) }
+
+func (c *calls) ChatHidden(chat peer.ID) { c.note(chat.String() + " hidden") }
 
 func (c *calls) ChatGone(chat peer.ID) { c.note(chat.String()) }
 

@@ -63,6 +63,7 @@ type Gateway struct {
 
 	large    transport.Slots // of requests that come in
 	decoding chan struct{}   // holds one for each request that is being decoded
+	stats    stats
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -178,6 +179,7 @@ func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, param
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
+		g.stats.answered(err)
 		rpc.LogFailed(g.log, s, method, err)
 	}()
 	req, err := g.decode(method, params)

@@ -84,6 +84,7 @@ type socket struct {
 	out     chan wsReply
 	running chan struct{} // holds one for each request whose answer is not written yet
 	stop    context.CancelFunc
+	cut     sync.Once // the client does not keep up
 }
 
 // webSocket serves GET /api/ws. The token comes in the Authorization header or
@@ -124,7 +125,10 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 
 // listen begins the session of key, which is told of updates from now on.
 func (c *socket) listen(ctx context.Context, key int64, device string) error {
-	s := rpc.NewSession(key, func(b rpc.Body) { c.send(wsReply{Update: b}) })
+	s := rpc.NewSession(key, func(b rpc.Body) {
+		c.g.stats.pushed.Add(1)
+		c.send(wsReply{Update: b})
+	})
 	s.SetLayer(tg.Layer)
 	s.SetDevice(device)
 	c.session = s
@@ -257,6 +261,7 @@ func (c *socket) send(m wsReply) {
 	select {
 	case c.out <- m:
 	default:
+		c.cut.Do(func() { c.g.stats.dropped.Add(1) })
 		c.stop()
 	}
 }

@@ -291,6 +291,9 @@ func TestSlowClient(t *testing.T) {
 			break
 		}
 	}
+	if m := f.Metrics(); m.Dropped != 1 || m.Pushed < wsQueue {
+		t.Errorf("%+v", m)
+	}
 }
 
 // TestClose tells clients that the server goes, after their requests.

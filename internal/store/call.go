@@ -27,6 +27,10 @@ func (db *DB) LoadCalls(ctx context.Context) ([]call.Record, call.ID, error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("load subscribers of call %d: %w", live[i].ID, err)
 		}
+		live[i].Silenced, err = collect(ctx, db.read, scanID, `SELECT user_id FROM call_silenced WHERE call_id = $1 ORDER BY user_id`, live[i].ID)
+		if err != nil {
+			return nil, 0, fmt.Errorf("load who is silenced in call %d: %w", live[i].ID, err)
+		}
 	}
 	var last call.ID
 	if err = db.read.QueryRowContext(ctx, `SELECT COALESCE(MAX(id), 0) FROM calls`).Scan(&last); err != nil {
@@ -35,7 +39,7 @@ func (db *DB) LoadCalls(ctx context.Context) ([]call.Record, call.ID, error) {
 	return live, last, nil
 }
 
-// LoadCall returns any call but its subscribers, or calls.ErrNoCall.
+// LoadCall returns any call but its lists of users, or calls.ErrNoCall.
 func (db *DB) LoadCall(ctx context.Context, id call.ID) (call.Record, error) {
 	return db.oneCall(ctx, selectCall+` WHERE id = $1`, id)
 }
@@ -71,6 +75,11 @@ func (db *DB) CommitCalls(ctx context.Context, c calls.Commit) ([][]message.Mess
 				return fmt.Errorf("save subscription to call %d: %w", s.Call, err)
 			}
 		}
+		if s := c.Silence; s != nil {
+			if err := silence(ctx, tx, *s); err != nil {
+				return fmt.Errorf("save who is silenced in call %d: %w", s.Call, err)
+			}
+		}
 		for _, d := range c.Drafts {
 			copies, err := post(ctx, tx, d)
 			if err != nil {
@@ -97,7 +106,10 @@ func saveCall(ctx context.Context, tx *sql.Tx, r call.Record) error {
 	if err != nil || r.State == call.Scheduled {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM call_subscribers WHERE call_id = $1`, r.ID)
+	if _, err = tx.ExecContext(ctx, `DELETE FROM call_subscribers WHERE call_id = $1`, r.ID); err != nil || r.State == call.Active {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM call_silenced WHERE call_id = $1`, r.ID)
 	return err
 }
 
@@ -105,6 +117,15 @@ func subscribe(ctx context.Context, tx *sql.Tx, s calls.Subscription) error {
 	query := `INSERT INTO call_subscribers (call_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	if !s.On {
 		query = `DELETE FROM call_subscribers WHERE call_id = $1 AND user_id = $2`
+	}
+	_, err := tx.ExecContext(ctx, query, s.Call, s.User)
+	return err
+}
+
+func silence(ctx context.Context, tx *sql.Tx, s calls.Silence) error {
+	query := `INSERT INTO call_silenced (call_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
+	if !s.On {
+		query = `DELETE FROM call_silenced WHERE call_id = $1 AND user_id = $2`
 	}
 	_, err := tx.ExecContext(ctx, query, s.Call, s.User)
 	return err

@@ -35,13 +35,18 @@ func TestCalls(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for _, s := range []calls.Silence{{Call: 1, User: 40, On: true}, {Call: 1, User: 50, On: true}, {Call: 1, User: 50, On: true}, {Call: 1, User: 50, On: false}, {Call: 1, User: 50, On: false}} {
+			if _, err = commit(calls.Commit{Silence: &s}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		a.Ceiling, a.Title = 1001, "tea"
 		if _, err = commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
 			t.Fatal(err)
 		}
 		live, last, err := db.LoadCalls(ctx)
 		want := a
-		want.Subscribers = []int64{20, 30}
+		want.Subscribers, want.Silenced = []int64{20, 30}, []int64{40}
 		if err != nil || last != 9 || len(live) != 1 || !reflect.DeepEqual(live[0], want) {
 			t.Errorf("live %+v, last %d, %v", live, last, err)
 		}
@@ -71,8 +76,16 @@ func TestCalls(t *testing.T) {
 		if _, err = commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
 			t.Fatal(err)
 		}
-		if live, _, err = db.LoadCalls(ctx); err != nil || len(live) != 1 || len(live[0].Subscribers) != 0 || live[0].State != call.Active {
+		if live, _, err = db.LoadCalls(ctx); err != nil || len(live) != 1 || len(live[0].Subscribers) != 0 || len(live[0].Silenced) != 1 || live[0].State != call.Active {
 			t.Errorf("live %+v, %v", live, err)
+		}
+		a.State = call.Discarded
+		if _, err = commit(calls.Commit{Calls: []call.Record{a}}); err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err = db.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM call_silenced`).Scan(&left); err != nil || left != 0 {
+			t.Errorf("%d silenced in calls that ended, %v", left, err)
 		}
 	})
 }

@@ -114,14 +114,26 @@ func TestTyping(t *testing.T) {
 	w.peers.left(4)
 	a, b, gone := w.client(1), w.client(2), w.client(4)
 	for _, chat := range []peer.ID{peer.OfUser(2), group, super} {
-		if err := w.Typing(t.Context(), a.Caller, chat, peer.OfUser(1), &tg.SendMessageTypingAction{}); err != nil {
+		if err := w.Typing(t.Context(), a.Caller, chat, &tg.SendMessageTypingAction{}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want(t, "others", b.told(), "UserTyping", "ChatUserTyping", "ChannelUserTyping")
 	want(t, "oneself", a.told())
-	if err := w.Typing(t.Context(), gone.Caller, super, peer.OfUser(4), &tg.SendMessageTypingAction{}); !errors.Is(err, updates.ErrWriteForbidden) {
-		t.Errorf("stranger: %v", err)
+	for chat, wrong := range map[peer.ID]error{super: updates.ErrChannelPrivate, group: updates.ErrWriteForbidden} {
+		if err := w.Typing(t.Context(), gone.Caller, chat, &tg.SendMessageTypingAction{}); !errors.Is(err, wrong) {
+			t.Errorf("stranger in %s: %v", chat, err)
+		}
+	}
+	for _, chat := range []peer.ID{group, super} { // a guest who speaks as a channel
+		if err := w.Speaking(t.Context(), gone.Caller, chat, channel); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, "of a guest", b.told(), "ChatUserTyping", "ChannelUserTyping")
+	want(t, "the guest", gone.told())
+	if err := w.Speaking(t.Context(), gone.Caller, peer.ID{}, channel); !errors.Is(err, rpc.ErrPeerID) {
+		t.Errorf("nowhere: %v", err)
 	}
 }
 

@@ -10,14 +10,27 @@ import (
 	"parley/internal/tg"
 )
 
-// Typing shows the others in a chat what the caller is doing, as from; nothing
-// is kept.
-func (s *Service) Typing(ctx context.Context, c rpc.Caller, chat, from peer.ID, action tg.SendMessageActionClass) error {
+// Typing shows the others in a chat what the caller is doing; nothing is kept.
+func (s *Service) Typing(ctx context.Context, c rpc.Caller, chat peer.ID, action tg.SendMessageActionClass) error {
+	from, err := s.author(ctx, c.User, chat)
+	if err != nil {
+		return err
+	}
+	return s.showTyping(ctx, c, chat, from, action)
+}
+
+// Speaking shows the others in a chat that the caller, a guest perhaps, speaks
+// in its call as from.
+func (s *Service) Speaking(ctx context.Context, c rpc.Caller, chat, from peer.ID) error {
+	return s.showTyping(ctx, c, chat, from, &tg.SpeakingInGroupCallAction{})
+}
+
+func (s *Service) showTyping(ctx context.Context, c rpc.Caller, chat, from peer.ID, action tg.SendMessageActionClass) error {
 	var u tg.UpdateClass
-	var to []int64
+	to := []int64{chat.ID}
 	switch chat.Kind {
 	case peer.User:
-		to, u = []int64{chat.ID}, &tg.UpdateUserTyping{UserID: c.User, Action: action}
+		u = &tg.UpdateUserTyping{UserID: c.User, Action: action}
 	case peer.Chat:
 		u = &tg.UpdateChatUserTyping{ChatID: chat.ID, FromID: message.Peer(from), Action: action}
 	case peer.Channel:
@@ -26,13 +39,7 @@ func (s *Service) Typing(ctx context.Context, c rpc.Caller, chat, from peer.ID, 
 		return rpc.ErrPeerID
 	}
 	if chat.Kind != peer.User {
-		rights, err := s.peers.Rights(ctx, c.User, chat)
-		if err != nil {
-			return err
-		}
-		if !rights.Member {
-			return ErrWriteForbidden
-		}
+		var err error
 		if to, err = s.peers.Members(ctx, chat); err != nil {
 			return err
 		}
