@@ -18,9 +18,9 @@ type loadCmd struct {
 	PID         int    `name:"pid" help:"Process of the server (default: whoever listens there)."`
 	Seconds     int    `default:"5" help:"Length of a window, 1 to 120 s."`
 	Windows     int    `default:"3" help:"Windows to measure."`
-	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio."`
+	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio; videos have one layer."`
 	Feedback    bool   `help:"Receivers send RTCP: reports, transport-wide feedback, NACK."`
-	Listen      bool   `help:"Participants hear updates over WebSockets."`
+	Listen      bool   `help:"Participants, at most 1900, hear updates over WebSockets."`
 	AllowRemote bool   `help:"Allow a server that is not this machine."`
 	JSON        bool   `name:"json" help:"Print one line of JSON per window."`
 	Rooms       *int   `help:"Calls at a time."`
@@ -29,7 +29,7 @@ type loadCmd struct {
 	Size        *int   `help:"Bytes of an audio packet's payload."`
 	Kbps        *int   `help:"Bit rate of a video's best layer."`
 	Layers      *int   `help:"Simulcast layers of a video."`
-	Loudest     *int   `help:"How many voices the server forwards to one participant."`
+	Loudest     *int   `help:"How many voices the server forwards to one participant, as it was told by its own --loudest."`
 }
 
 // scenario returns the scenario with what was given.

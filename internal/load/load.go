@@ -28,6 +28,7 @@ const (
 	maxTime     = 600 * time.Second // of a whole run
 	perWindow   = warmUp + 2*time.Second
 	closingTime = 10 * time.Second
+	maxEars     = 1900 // a server takes 2000 connections of one address; requests need some, too
 )
 
 // Config says what to measure.
@@ -58,6 +59,10 @@ func (c Config) validate() error {
 		return fmt.Errorf("%w: --windows %d is not in 1..100", ErrSetting, c.Windows)
 	case time.Duration(servers*c.Windows)*(time.Duration(c.Seconds)*time.Second+perWindow) > maxTime:
 		return fmt.Errorf("%w: %d x %d windows of %d s take longer than %s", ErrSetting, servers, c.Windows, c.Seconds, maxTime)
+	case c.Baseline != nil && c.Scenario.Video && c.Scenario.Layers > 1:
+		return fmt.Errorf("%w: --baseline takes one layer of a video, not --layers %d", ErrSetting, c.Scenario.Layers)
+	case c.Listen && c.Scenario.Rooms*c.Scenario.seats() > maxEars:
+		return fmt.Errorf("%w: --listen takes at most %d participants: a server takes 2000 connections of one address", ErrSetting, maxEars)
 	}
 	return c.Scenario.validate()
 }
@@ -80,7 +85,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.PID == 0 && isHere(at.Addr()) {
-		if cfg.PID, err = findPID(at.Port()); err != nil {
+		if cfg.PID, err = findPID(at); err != nil {
 			return err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // tiny is a scenario that a busy machine can stand.
@@ -44,7 +45,7 @@ func TestEveryPacketArrives(t *testing.T) {
 		if want := int64(2 * 50 * (4*2 + 2*1)); w.Expected != want || w.Received != want || w.Lost != 0 || w.Broken != 0 {
 			t.Errorf("%s: got %d of %d packets, %d lost, %d broken; want %d", w.Server, w.Received, w.Expected, w.Lost, w.Broken, want)
 		}
-		if !(w.P50 > 0 && w.P99 >= w.P50 && w.CPU >= 0) {
+		if !(w.P50 > 0 && w.P99 >= w.P50) || w.CPU <= 0 {
 			t.Errorf("%s: %s", w.Server, w)
 		}
 	}
@@ -69,7 +70,7 @@ func TestListen(t *testing.T) {
 	server := serve(t)
 	for _, listen := range []bool{false, true} {
 		w := run(t, server, Config{Scenario: tiny(t, "J1"), Listen: listen})
-		if heard := float64(w.Pushes) * float64(w.Joins); listen && heard < 5 || !listen && heard != 0 {
+		if heard := float64(w.Pushes) * float64(w.Joins); listen && !(heard >= 5) || !listen && w.Pushes.known() {
 			t.Errorf("listening %v: %v pushes", listen, heard)
 		}
 	}
@@ -98,13 +99,50 @@ func TestLoudest(t *testing.T) {
 	}
 }
 
+// TestWrongLoudest says what the server forwards instead of counting losses, or
+// more than all.
+func TestWrongLoudest(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{5, 9} {
+		s := tiny(t, "A1")
+		s.Publishers, s.Listeners, s.Loudest = 10, 3, n
+		err := Run(t.Context(), Config{Scenario: s, Server: serve(t), Seconds: 1, Windows: 1})
+		if !errors.Is(err, ErrSetting) || !strings.Contains(err.Error(), "8 of the loudest") || !strings.Contains(err.Error(), "--loudest 8") {
+			t.Errorf("--loudest %d: %v", n, err)
+		}
+	}
+}
+
+// TestVoices tells another number of voices from loss.
+func TestVoices(t *testing.T) {
+	s := Scenario{Rooms: 1, Publishers: 10, Listeners: 40, Loudest: 8} // 50 hear 8
+	for received, want := range map[int64]int{
+		20_000: 8, 19_990: 8, 20_010: 8, 19_000: 8, 17_500: 7, 17_495: 7, 10_000: 4, 9_000: 8, 0: 8,
+		20_500: 9, 22_500: 9, 24_000: 10, 30_000: 8,
+	} {
+		if n := s.voices(received, 50); n != want {
+			t.Errorf("%d received: %d voices, want %d", received, n, want)
+		}
+	}
+	s.Publishers = 4 // 40 hear 4, 4 hear 3
+	for _, received := range []int64{172 * 50, 172*50 - 1, 172*50 + 1} {
+		if n := s.voices(received, 50); n != 8 {
+			t.Errorf("%d received of few: %d voices", received, n)
+		}
+	}
+}
+
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	s := tiny(t, "J1")
 	s.Publishers = 1
 	w := run(t, serve(t), Config{Scenario: s})
-	if w.Joins != 4 || !(w.JoinRate > 0) || !(w.JoinCPU >= 0) {
+	if w.Joins != 4 || !(w.JoinRate > 0) || w.JoinCPU <= 0 || !(w.Late > 0) {
 		t.Errorf("storm: %+v", w)
+	}
+	s.Publishers = 0
+	if w = run(t, serve(t), Config{Scenario: s}); w.Late.known() {
+		t.Errorf("nobody was %s ms late", w.Late)
 	}
 }
 
@@ -171,8 +209,14 @@ func TestRunRefuses(t *testing.T) {
 		"four layers":   {func(c *Config) { c.Scenario.Layers = 4 }, "--layers"},
 		"no publishers": {func(c *Config) { c.Scenario.Publishers = 0 }, "--publishers"},
 		"no bits":       {func(c *Config) { c.Scenario.Video = true }, "--kbps"},
-		"no url":        {func(c *Config) { c.Server = "127.0.0.1:80" }, "--server"},
-		"another host":  {func(c *Config) { c.Server = "http://192.0.2.1" }, "--allow-remote"},
+		"two layers": {func(c *Config) {
+			c.Scenario.Video, c.Scenario.Kbps, c.Scenario.Layers = true, 500, 2
+			c.Baseline = []string{"x"}
+		}, "--layers 2"},
+		"many ears":    {func(c *Config) { c.Listen, c.Scenario.Listeners = true, maxEars-1 }, "2000 connections of one address"},
+		"voices":       {func(c *Config) { c.Scenario.Loudest = 11 }, "--loudest"},
+		"no url":       {func(c *Config) { c.Server = "127.0.0.1:80" }, "--server"},
+		"another host": {func(c *Config) { c.Server = "http://192.0.2.1" }, "--allow-remote"},
 	} {
 		cfg := good
 		tt.edit(&cfg)
@@ -181,7 +225,7 @@ func TestRunRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := Run(t.Context(), good); !errors.Is(err, errNoPID) {
+	if err := Run(t.Context(), good); err == nil || !strings.Contains(err.Error(), "--pid") {
 		t.Errorf("nobody listens: %v", err)
 	}
 }
@@ -205,7 +249,7 @@ func TestExpected(t *testing.T) {
 }
 
 func TestWindowJSON(t *testing.T) {
-	b, err := json.Marshal(Window{Scenario: "A2", Server: "parley", PPS: 1.23456, CPU: figure(math.NaN()), Lost: -1})
+	b, err := json.Marshal(Window{Scenario: "A2", Server: "parley", PPS: 1.23456, CPU: figure(math.NaN()), JoinCPU: figure(math.NaN())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +257,15 @@ func TestWindowJSON(t *testing.T) {
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"scenario", "server", "pps", "cpu_us_per_packet", "lost", "p50_ms", "p99_ms", "rss_bytes_per_participant"} {
+	for _, key := range []string{
+		"scenario", "server", "pps", "cpu_us_per_packet", "lost", "p50_ms", "p99_ms", "rss_bytes_per_participant",
+		"cpu_ms_per_join", "pushes_per_join", "joins_per_second", "publishers_late_ms",
+	} {
 		if _, ok := got[key]; !ok {
 			t.Errorf("no %s in %v", key, slices.Sorted(maps.Keys(got)))
 		}
 	}
-	if got["pps"] != 1.235 || got["cpu_us_per_packet"] != nil || got["lost"] != -1.0 {
+	if got["pps"] != 1.235 || got["cpu_us_per_packet"] != nil || got["cpu_ms_per_join"] != nil || got["pushes_per_join"] != 0.0 {
 		t.Error(got)
 	}
 }
@@ -226,13 +273,54 @@ func TestWindowJSON(t *testing.T) {
 func TestSummaryRatio(t *testing.T) {
 	var all []Window
 	for _, cpu := range []figure{4, 5, 90} {
-		all = append(all, Window{Scenario: "A2", Server: "baseline", CPU: 2 * cpu}, Window{Scenario: "A2", Server: "parley", CPU: cpu, Lost: 1})
+		all = append(all, Window{Scenario: "A2", Server: "baseline", CPU: 2 * cpu}, Window{Scenario: "A2", Server: "parley", CPU: cpu, Lost: 1, Expected: 100})
 	}
 	got := Summary(all)
-	for _, want := range []string{"median of 3", "5.00 us", "10.00 us", "3 of 0 lost", "costs 0.50 of"} {
+	for _, want := range []string{"median of 3", "5.00 us", "10.00 us", "3 of 300 lost", "costs 0.50 of"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in %s", want, got)
 		}
+	}
+}
+
+// TestNoRatio compares only what was measured and did the same work.
+func TestNoRatio(t *testing.T) {
+	unknown := figure(math.NaN())
+	for name, tt := range map[string]struct {
+		parley, baseline Window
+		says             string
+	}{
+		"parley lost":   {Window{CPU: 1, Lost: 11, Expected: 1000}, Window{CPU: 2, Expected: 1000}, "not compared: parley lost 11 of 1000 packets\n"},
+		"baseline lost": {Window{CPU: 1, Expected: 1000}, Window{CPU: 2, Lost: 900, Expected: 1000}, "not compared: baseline lost 900 of 1000 packets\n"},
+		"both lost": {
+			Window{CPU: 1, Lost: 11, Expected: 1000},
+			Window{CPU: 2, Lost: 12, Expected: 1000},
+			"not compared: parley lost 11 of 1000 packets; baseline lost 12 of 1000 packets\n",
+		},
+		"little CPU":      {Window{CPU: unknown, Expected: 1000}, Window{CPU: 2, Expected: 1000}, ", - us CPU each"},
+		"little of joins": {Window{Joins: 4, JoinCPU: 2}, Window{Joins: 4, JoinCPU: unknown}, ", - ms CPU each"},
+	} {
+		tt.parley.Server, tt.baseline.Server = "parley", "baseline"
+		got := Summary([]Window{tt.parley, tt.baseline})
+		if !strings.Contains(got, tt.says) || strings.Contains(got, "costs") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestSpent takes few clock ticks for no measure.
+func TestSpent(t *testing.T) {
+	at := func(cpu time.Duration) reading { return reading{usage: usage{cpu: cpu}, measured: true} }
+	if got := at(time.Second + 30*time.Millisecond).spent(at(time.Second)); got != 30_000 {
+		t.Errorf("three ticks: %s us", got)
+	}
+	for _, d := range []time.Duration{0, 20 * time.Millisecond} {
+		if got := at(time.Second + d).spent(at(time.Second)); got.known() {
+			t.Errorf("%s: %s us", d, got)
+		}
+	}
+	if got := (reading{}).spent(reading{}); got.known() {
+		t.Errorf("of no process: %s us", got)
 	}
 }
 

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 )
@@ -11,9 +12,12 @@ import (
 // JSON.
 type figure float64
 
+// known tells whether a figure could be measured.
+func (f figure) known() bool { return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) }
+
 // MarshalJSON implements json.Marshaler.
 func (f figure) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+	if !f.known() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(math.Round(float64(f)*1000) / 1000)
@@ -25,7 +29,7 @@ type Window struct {
 	Server   string `json:"server"` // parley or baseline
 	PPS      figure `json:"pps"`    // packets that reached participants
 	CPU      figure `json:"cpu_us_per_packet"`
-	Lost     int64  `json:"lost"` // below 0: more came than was expected
+	Lost     int64  `json:"lost"`
 	P50      figure `json:"p50_ms"`
 	P99      figure `json:"p99_ms"`
 	RSS      figure `json:"rss_bytes_per_participant"`
@@ -34,10 +38,19 @@ type Window struct {
 	Broken   int64  `json:"undecryptable,omitempty"` // at the probes
 	Feedback bool   `json:"feedback,omitempty"`
 	Joins    int    `json:"joins,omitempty"` // of a storm
-	JoinRate figure `json:"joins_per_second,omitempty"`
-	JoinCPU  figure `json:"cpu_ms_per_join,omitempty"`
-	Pushes   figure `json:"pushes_per_join,omitempty"` // of updates, to clients that listen
-	Late     figure `json:"publishers_late_ms"`        // the worst delay of what was published
+	JoinRate figure `json:"joins_per_second"`
+	JoinCPU  figure `json:"cpu_ms_per_join"`
+	Pushes   figure `json:"pushes_per_join"`    // of updates, if clients listen
+	Late     figure `json:"publishers_late_ms"` // the worst delay of what was published
+}
+
+// blank returns a window that nothing is known of yet.
+func (c *crowd) blank() Window {
+	no := figure(math.NaN())
+	return Window{
+		Scenario: c.scenario.Name, Feedback: c.feedback, PPS: no, CPU: no, P50: no, P99: no, RSS: no,
+		JoinRate: no, JoinCPU: no, Pushes: no, Late: no,
+	}
 }
 
 const (
@@ -55,6 +68,16 @@ type reading struct {
 	received int64
 	sent     int64
 	took     time.Duration // of the publishing
+}
+
+// spent returns the microseconds of CPU that the server took since an earlier
+// reading. What is less than a few clock ticks is no measure.
+func (r reading) spent(before reading) figure {
+	d := r.usage.cpu - before.usage.cpu
+	if !r.measured || d < leastCPU {
+		return figure(math.NaN())
+	}
+	return figure(d.Seconds() * 1e6)
 }
 
 // settle waits until as many packets arrived as have to, or no more come: on
@@ -119,16 +142,11 @@ func (c *crowd) read(pid int) (r reading, err error) {
 // window lets publishers publish for some seconds and measures. Before and
 // after it nobody publishes for a moment, so that what is expected is exact.
 func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (Window, error) {
-	w := Window{Scenario: c.scenario.Name, Feedback: c.feedback}
+	w := c.blank()
 	interval := c.pump.streams[0].interval()
-	for i, full := 0, false; i < maxWarmUps && !full; i++ {
-		before, after, err := c.play(ctx, pid, int(warmUp/interval))
-		if err != nil {
-			return w, err
-		}
-		full = c.warm || after.received-before.received >= c.expected(before, after)
+	if err := c.rehearse(ctx, pid, int(warmUp/interval)); err != nil {
+		return w, err
 	}
-	c.warm = true
 	c.times()
 	c.pump.late = 0
 	before, after, err := c.play(ctx, pid, int(time.Duration(seconds)*time.Second/interval))
@@ -140,31 +158,54 @@ func (c *crowd) window(ctx context.Context, pid int, seconds int, idle usage) (W
 	}
 	w.Received = after.received - before.received
 	w.Expected = c.expected(before, after)
-	w.Lost = w.Expected - w.Received
+	w.Lost = max(w.Expected-w.Received, 0)
 	w.PPS = figure(float64(w.Received) / after.took.Seconds())
 	w.Late = milliseconds(c.pump.late)
-	w.CPU, w.RSS = figure(math.NaN()), figure(math.NaN())
-	if after.measured {
-		w.CPU = figure((after.usage.cpu - before.usage.cpu).Seconds() * 1e6 / float64(w.Received))
-		w.RSS = c.memory(after.usage, idle)
-	}
+	w.CPU = after.spent(before) / figure(w.Received)
+	w.RSS = c.memory(after, idle)
 	c.latency(&w)
 	return w, nil
 }
 
+// rehearse lets publishers publish a second at a time: before the first window,
+// until all that should arrive does.
+func (c *crowd) rehearse(ctx context.Context, pid, n int) error {
+	said := c.scenario.Loudest
+	for i, last := 0, said; i < maxWarmUps; i++ {
+		before, after, err := c.play(ctx, pid, n)
+		if err != nil {
+			return err
+		}
+		// Later, more can be what came late. Loss can look like fewer voices once,
+		// by chance. A server with too much to do sends fewer, but not in the first
+		// two seconds.
+		got := after.received - before.received
+		seen := c.scenario.voices(got, after.sent-before.sent)
+		if !c.warm && (i == 0 && seen > said || i == 1 && seen < said && seen == last) {
+			return fmt.Errorf("%w: the server forwards %d of the loudest, not %d: give --loudest %d", ErrSetting, seen, said, seen)
+		}
+		last = seen
+		if c.warm || got >= c.expected(before, after) {
+			break
+		}
+	}
+	c.warm = true
+	return nil
+}
+
 // memory is what one participant takes. A server that was busy before has
 // memory left over: nothing can be told then.
-func (c *crowd) memory(now, idle usage) figure {
-	if now.rss <= idle.rss {
+func (c *crowd) memory(now reading, idle usage) figure {
+	if !now.measured || now.usage.rss <= idle.rss {
 		return figure(math.NaN())
 	}
-	return figure(float64(now.rss-idle.rss) / float64(c.scenario.Rooms*c.scenario.seats()))
+	return figure(float64(now.usage.rss-idle.rss) / float64(c.scenario.Rooms*c.scenario.seats()))
 }
 
 // latency adds what the probes measured.
 func (c *crowd) latency(w *Window) {
 	times, broken := c.times()
-	w.Broken, w.P50, w.P99 = broken, figure(math.NaN()), figure(math.NaN())
+	w.Broken = broken
 	if v, ok := percentile(times, 0.5); ok {
 		w.P50 = milliseconds(v)
 	}
@@ -180,13 +221,15 @@ func milliseconds(d time.Duration) figure { return figure(float64(d) / float64(t
 // the joins, too.
 func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) {
 	s := c.scenario
-	w := Window{Scenario: s.Name, Feedback: c.feedback, Joins: s.Listeners * s.Rooms}
-	pushes := c.target.pushes()
+	w := c.blank()
+	w.Joins = s.Listeners * s.Rooms
+	pushes, listening := c.target.pushes()
 	before, err := c.read(pid)
 	if err != nil {
 		return w, err
 	}
 	c.times()
+	c.pump.late = 0
 	playing, stop := context.WithCancel(ctx)
 	played := make(chan error, 1)
 	go func() { played <- c.pump.play(playing, -1) }()
@@ -200,8 +243,12 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	if err != nil {
 		return w, err
 	}
-	if err = c.hear(ctx); err != nil {
-		return w, err
+	if listening {
+		if err = c.hear(ctx); err != nil {
+			return w, err
+		}
+		heard, _ := c.target.pushes()
+		w.Pushes = figure(heard-pushes) / figure(w.Joins)
 	}
 	after, err := c.read(pid)
 	if err != nil {
@@ -210,22 +257,18 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 	w.Received = after.received - before.received
 	w.Expected = w.Received // who was there when each packet was sent is nobody's to know
 	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
-	w.Pushes = figure(c.target.pushes()-pushes) / figure(w.Joins)
 	w.JoinRate = figure(float64(w.Joins) / elapsed.Seconds())
-	w.CPU, w.RSS, w.JoinCPU = figure(math.NaN()), figure(math.NaN()), figure(math.NaN())
-	if after.measured {
-		w.JoinCPU = milliseconds(after.usage.cpu-before.usage.cpu) / figure(w.Joins)
-		w.RSS = c.memory(after.usage, idle)
+	w.JoinCPU = after.spent(before) / 1000 / figure(w.Joins)
+	w.RSS = c.memory(after, idle)
+	if s.Publishers > 0 {
+		w.Late = milliseconds(c.pump.late)
 	}
 	c.latency(&w)
 	return w, c.leave(ctx, s.Publishers)
 }
 
-// hear waits for the last updates, if anybody listens.
+// hear waits for the last updates.
 func (c *crowd) hear(ctx context.Context) error {
-	if c.target.pushes() == 0 {
-		return nil
-	}
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)

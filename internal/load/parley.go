@@ -19,8 +19,8 @@ type target interface {
 	join(ctx context.Context, room, seat int, o offer) (remote, error)
 	// leave ends a client's participation.
 	leave(ctx context.Context, room, seat int, o offer) error
-	// pushes returns how often clients were told of something.
-	pushes() int64
+	// pushes returns how often clients were told of something, if they listen.
+	pushes() (n int64, listening bool)
 	// close ends the rooms.
 	close(ctx context.Context)
 }
@@ -46,7 +46,7 @@ func newParley(base string, s Scenario, listen bool) *parley {
 	}
 }
 
-func (p *parley) pushes() int64 { return p.ears.pushes.Load() }
+func (p *parley) pushes() (int64, bool) { return p.ears.pushes.Load(), p.listen }
 
 func (p *parley) user(room, seat int) *user { return p.users[room*p.scenario.seats()+seat] }
 

@@ -2,18 +2,26 @@ package load
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// userHZ is the unit of times in /proc: the same on every Linux.
-const userHZ = 100
+const (
+	// userHZ is the unit of times in /proc: the same on every Linux.
+	userHZ = 100
+	// leastCPU is the least that can be told: three units.
+	leastCPU = 3 * time.Second / userHZ
+)
 
 // parseDrops reads /proc/net/udp: the packets each socket (by inode) got and
 // did not keep. Lines of another shape are skipped.
@@ -31,25 +39,64 @@ func parseDrops(b []byte, drops map[uint64]int64) {
 	}
 }
 
-// parseListener finds the inode of the socket that listens on a port in
-// /proc/net/tcp.
-func parseListener(b []byte, port uint16) (inode uint64, ok bool) {
+// listener is a socket that waits for TCP connections.
+type listener struct {
+	at    netip.AddrPort
+	inode uint64
+}
+
+// parseListeners reads /proc/net/tcp or tcp6. Lines of another shape are
+// skipped.
+func parseListeners(b []byte) (all []listener) {
 	const listening = "0A"
 	for line := range bytes.Lines(b) {
 		f := bytes.Fields(line)
 		if len(f) < 10 || string(f[3]) != listening {
 			continue
 		}
-		_, hex, _ := bytes.Cut(f[1], []byte(":"))
-		p, err := strconv.ParseUint(string(hex), 16, 16)
-		if err != nil || uint16(p) != port {
-			continue
-		}
-		if inode, err = strconv.ParseUint(string(f[9]), 10, 64); err == nil && inode != 0 {
-			return inode, true
+		at, ok := parseSocketAddr(string(f[1]))
+		inode, err := strconv.ParseUint(string(f[9]), 10, 64)
+		if ok && err == nil && inode != 0 {
+			all = append(all, listener{at, inode})
 		}
 	}
-	return 0, false
+	return all
+}
+
+// parseSocketAddr reads an address of these tables: words of four bytes in the
+// machine's order, and the port.
+func parseSocketAddr(s string) (netip.AddrPort, bool) {
+	host, port, _ := strings.Cut(s, ":")
+	b, err := hex.DecodeString(host)
+	p, err2 := strconv.ParseUint(port, 16, 16)
+	if err != nil || err2 != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	a, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(a.Unmap(), uint16(p)), ok
+}
+
+// fitting returns the sockets that connections to an address reach: those bound
+// to it, else those bound to every address.
+func fitting(all []listener, at netip.AddrPort) (inodes []uint64) {
+	addrs := []netip.Addr{at.Addr().Unmap().WithZone("")}
+	if addrs[0].Is4() {
+		addrs = append(addrs, netip.IPv4Unspecified())
+	}
+	for _, a := range append(addrs, netip.IPv6Unspecified()) {
+		for _, l := range all {
+			if l.at == netip.AddrPortFrom(a, at.Port()) {
+				inodes = append(inodes, l.inode)
+			}
+		}
+		if len(inodes) > 0 {
+			break
+		}
+	}
+	return inodes
 }
 
 // usage is what a process has taken so far.
@@ -84,7 +131,10 @@ func parseStat(b []byte) (usage, error) {
 // readUsage returns what a process has taken so far.
 func readUsage(pid int) (usage, error) {
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return usage{}, fmt.Errorf("process %d has ended", pid)
+	case err != nil:
 		return usage{}, fmt.Errorf("read usage of process %d: %w", pid, err)
 	}
 	return parseStat(b)
@@ -105,31 +155,56 @@ func readDrops() (map[uint64]int64, error) {
 
 var errNoPID = errors.New("no process found that listens there; pass --pid")
 
-// findPID returns the process that listens on a TCP port.
-func findPID(port uint16) (int, error) {
+// A process that is being started has its parent's sockets for a moment: only
+// who still has them after a second is taken for one more that listens.
+const (
+	looks     = 20
+	lookAgain = 50 * time.Millisecond
+)
+
+// findPID returns the process that listens on a TCP address.
+func findPID(at netip.AddrPort) (int, error) {
+	var all []listener
 	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue
-		}
-		if inode, ok := parseListener(b, port); ok {
-			if pid := owner(inode); pid != 0 {
-				return pid, nil
-			}
-		}
+		b, _ := os.ReadFile(name)
+		all = append(all, parseListeners(b)...)
 	}
-	return 0, errNoPID
+	inodes := fitting(all, at)
+	pids := owners(inodes)
+	for i := 0; i < looks && len(pids) > 1; i++ {
+		time.Sleep(lookAgain)
+		pids = owners(inodes)
+	}
+	switch len(pids) {
+	case 0:
+		if len(inodes) == 0 && len(all) > 0 {
+			return 0, fmt.Errorf("nothing listens on %s; start the server, or pass --pid if it can't be seen from here", at)
+		}
+		return 0, errNoPID
+	case 1:
+		return pids[0], nil
+	}
+	return 0, fmt.Errorf("%w: processes %v all listen on %s; pass one as --pid", ErrSetting, pids, at)
 }
 
-// owner returns a process that has a socket open, 0 when none is visible.
-func owner(inode uint64) int {
-	socket := fmt.Sprintf("socket:[%d]", inode)
+// owners returns the visible processes that have one of these sockets open.
+func owners(inodes []uint64) (pids []int) {
+	if len(inodes) == 0 {
+		return nil
+	}
+	var sockets []string
+	for _, inode := range inodes {
+		sockets = append(sockets, fmt.Sprintf("socket:[%d]", inode))
+	}
 	files, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, name := range files {
-		if link, err := os.Readlink(name); err == nil && link == socket {
-			pid, _ := strconv.Atoi(strings.Split(name, "/")[2])
-			return pid
+		link, err := os.Readlink(name)
+		if err != nil || !slices.Contains(sockets, link) {
+			continue
+		}
+		if pid, _ := strconv.Atoi(strings.Split(name, "/")[2]); !slices.Contains(pids, pid) {
+			pids = append(pids, pid)
 		}
 	}
-	return 0
+	return pids
 }

@@ -1,11 +1,13 @@
 package load
 
 import (
-	"bytes"
+	"encoding/binary"
 	"errors"
 	"maps"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -20,6 +22,18 @@ nonsense
 const tcpTable = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 11 1 0000000000000000 100 0 0 10 0
    1: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0000000000000000 100 0 0 10 0
+   2: 0200007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 23 1 0000000000000000 100 0 0 10 0
+   3: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 24 1 0000000000000000 100 0 0 10 0
+   4: 0100007:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 25 1 0000000000000000 100 0 0 10 0
+`
+
+const tcp6Table = `  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31 1 0000000000000000 100 0 0 10 0
+   1: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 32 1 0000000000000000 100 0 0 10 0
+   2: 0000000000000000FFFF00000200007F:1F92 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 33 1 0000000000000000 100 0 0 10 0
+   3: 00000000000000000000000000000000:1F92 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 34 1 0000000000000000 100 0 0 10 0
+   4: 0000000000000000FFFF000000000000:1F93 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 35 1 0000000000000000 100 0 0 10 0
+   5: 0000000000000000FFFF000000000000:1F93 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 36 1 0000000000000000 100 0 0 10 0
 `
 
 const statLine = `4711 (a) b (c) S 1 2 3 0 -1 4194560 1 2 3 4 250 50 0 0 20 0 9 0 100 1000 300 18446744073709551615 1 1`
@@ -32,12 +46,19 @@ func TestParseDrops(t *testing.T) {
 	}
 }
 
-func TestParseListener(t *testing.T) {
-	if inode, ok := parseListener([]byte(tcpTable), 8080); !ok || inode != 22 {
-		t.Errorf("inode = %d, %v", inode, ok)
+// TestFitting prefers a socket of the address to one of all addresses.
+func TestFitting(t *testing.T) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("the tables are a little-endian machine's")
 	}
-	if _, ok := parseListener([]byte(tcpTable), 8081); ok {
-		t.Error("found a listener that is not there")
+	all := slices.Concat(parseListeners([]byte(tcpTable)), parseListeners([]byte(tcp6Table)))
+	for at, want := range map[string][]uint64{
+		"127.0.0.1:8080": {22}, "127.0.0.2:8080": {23}, "127.0.0.3:8080": {24}, "[::1]:8080": {31}, "[::2]:8080": {32},
+		"127.0.0.1:8081": nil, "127.0.0.2:8082": {33}, "127.0.0.1:8082": {34}, "127.0.0.1:8083": {35, 36}, "[::1]:8083": nil,
+	} {
+		if got := fitting(all, netip.MustParseAddrPort(at)); !slices.Equal(got, want) {
+			t.Errorf("%s: sockets %v, want %v", at, got, want)
+		}
 	}
 }
 
@@ -59,7 +80,7 @@ func TestOwnProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	pid, err := findPID(l.Addr().(*net.TCPAddr).AddrPort().Port())
+	pid, err := findPID(l.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil || pid != os.Getpid() {
 		t.Errorf("listener belongs to %d, %v; want %d", pid, err, os.Getpid())
 	}
@@ -78,9 +99,10 @@ func FuzzParseStat(f *testing.F) {
 }
 
 func FuzzParseTables(f *testing.F) {
-	f.Add([]byte(udpTable), uint16(8080))
-	f.Add([]byte(tcpTable), uint16(8080))
-	f.Fuzz(func(t *testing.T, b []byte, port uint16) {
+	for _, table := range []string{udpTable, tcpTable, tcp6Table} {
+		f.Add([]byte(table))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
 		drops := map[uint64]int64{}
 		parseDrops(b, drops)
 		for inode, n := range drops {
@@ -88,8 +110,10 @@ func FuzzParseTables(f *testing.F) {
 				t.Errorf("socket %d dropped %d", inode, n)
 			}
 		}
-		if inode, ok := parseListener(b, port); ok && (inode == 0 || !bytes.Contains(b, []byte("0A"))) {
-			t.Errorf("inode %d", inode)
+		for _, l := range parseListeners(b) {
+			if l.inode == 0 || !l.at.IsValid() || !slices.Contains(fitting([]listener{l}, l.at), l.inode) {
+				t.Errorf("listener %v", l)
+			}
 		}
 	})
 }

@@ -85,7 +85,7 @@ func (p *peers) join(ctx context.Context, room, seat int, o offer) (remote, erro
 	return parseSDP(answer)
 }
 
-func (*peers) pushes() int64 { return 0 }
+func (*peers) pushes() (int64, bool) { return 0, false }
 
 func (p *peers) leave(ctx context.Context, room, seat int, _ offer) error {
 	_, err := p.post(ctx, "/leave", room, seat, "")

@@ -24,8 +24,11 @@ type Scenario struct {
 	Loudest int
 }
 
-// defaultLoudest is Parley's.
-const defaultLoudest = 8
+// What Parley forwards by default, and at most.
+const (
+	defaultLoudest = 8
+	mostLoudest    = 10
+)
 
 // scenarios are all there are.
 func scenarios() []Scenario {
@@ -81,7 +84,7 @@ func (s Scenario) validate() error {
 		{"listeners", s.Listeners, 1, maxSeats},
 		{"size", s.Size, minSize, maxSize},
 		{"layers", s.Layers, 1, 3},
-		{"loudest", s.Loudest, 1, 500},
+		{"loudest", s.Loudest, 1, mostLoudest},
 		{"participants", s.seats() * s.Rooms, 1, maxSeats},
 	} {
 		if b.v < b.low || b.v > b.up {
@@ -125,4 +128,26 @@ func (s Scenario) expected() int {
 		n += s.hears(seat)
 	}
 	return n * s.Rooms
+}
+
+// voices returns how many of the loudest a server seems to forward to one
+// participant, by the packets received and those that one publisher sent: as many
+// as it was said to if no other number fits.
+func (s Scenario) voices(received, sent int64) int {
+	const near = 500 // one packet in so many
+	meant, more := s.Loudest, received > sent*int64(s.expected())
+	fits := func(n int) bool {
+		s.Loudest = n
+		want := sent * int64(s.expected())
+		return received <= want+want/near && (more || received >= want-want/near)
+	}
+	if fits(meant) {
+		return meant
+	}
+	for n := 1; n <= mostLoudest; n++ {
+		if fits(n) {
+			return n
+		}
+	}
+	return meant
 }

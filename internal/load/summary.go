@@ -2,7 +2,6 @@ package load
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 )
@@ -17,7 +16,7 @@ func (w Window) String() string {
 	fmt.Fprintf(&b, "%.0f packets/s", float64(w.PPS))
 	if w.Joins > 0 {
 		fmt.Fprintf(&b, ", %d joins at %.0f/s, %s ms CPU each", w.Joins, float64(w.JoinRate), w.JoinCPU)
-		if w.Pushes > 0 {
+		if w.Pushes.known() {
 			fmt.Fprintf(&b, ", told by %s pushes", w.Pushes)
 		}
 	} else {
@@ -35,17 +34,21 @@ func (w Window) String() string {
 
 // String prints a figure with two decimals; one that is unknown is a dash.
 func (f figure) String() string {
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+	if !f.known() {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", float64(f))
 }
 
+// maxLoss is the share of packets, one in so many, that a server that is to be
+// compared may lose: what is lost costs nothing.
+const maxLoss = 100
+
 // Summary returns the medians of all windows of each server, and the ratio
 // that is to be quoted if there were two.
 func Summary(windows []Window) string {
 	var b strings.Builder
-	cost := map[string]figure{}
+	cost, lossy := map[string]figure{}, ""
 	for _, server := range []string{"parley", "baseline"} {
 		var of []Window
 		for _, w := range windows {
@@ -73,9 +76,16 @@ func Summary(windows []Window) string {
 		if m.Joins > 0 {
 			cost[server] = m.JoinCPU
 		}
+		if m.Lost > m.Expected/maxLoss {
+			lossy += fmt.Sprintf(" %s lost %d of %d packets;", server, m.Lost, m.Expected)
+		}
 		fmt.Fprintf(&b, "%s %s, median of %d: %s\n", m.Scenario, server, len(of), m)
 	}
-	if ratio := cost["parley"] / cost["baseline"]; cost["baseline"] > 0 && !math.IsNaN(float64(ratio)) {
+	switch ratio := cost["parley"] / cost["baseline"]; {
+	case !ratio.known():
+	case lossy != "":
+		fmt.Fprintf(&b, "not compared:%s\n", strings.TrimSuffix(lossy, ";"))
+	default:
 		fmt.Fprintf(&b, "parley costs %s of the baseline\n", ratio)
 	}
 	return b.String()
