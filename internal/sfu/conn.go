@@ -48,7 +48,8 @@ type conn struct {
 
 	addrSeen    time.Duration // last packet from where packets go
 	addrs       []netip.AddrPort
-	controlling bool // the client chooses the address
+	controlling bool           // the client chooses the address
+	nominated   netip.AddrPort // the one it chose last, while it has another
 	session     *session
 	plain       int // bytes of its handshake
 

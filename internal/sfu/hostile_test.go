@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pion/stun/v3"
 )
 
 // envSiege is how long TestSiege's attack is: "24h" takes some minutes of a
@@ -164,7 +166,8 @@ func TestReplayedChecks(t *testing.T) {
 	a := connect(t, s, options{conn: 1, ssrc: 10})
 	b := connect(t, s, options{conn: 2, ssrc: 20})
 	ready(t, s, 2)
-	check := a.binding(a.answer.Transport.Pwd)
+	check := a.binding(a.answer.Transport.Pwd,
+		stun.RawAttribute{Type: stun.AttrICEControlling, Value: make([]byte, 8)}, stun.RawAttribute{Type: stun.AttrUseCandidate})
 	answer := make([]byte, 1500)
 	for i := range 3 * maxAddrs {
 		stranger := listen(t)

@@ -92,8 +92,12 @@ func (sh *shard) respond(c *conn, r *stun.Request, from netip.AddrPort) {
 	c.seen, c.controlling = sh.now, r.Controlling
 	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), r, from)
 	sh.socket.Send(n, from)
-	if !c.addr.IsValid() || r.UseCandidate || (c.addr != from && sh.now-c.addrSeen > stale) {
+	switch {
+	case c.addr == from:
+	case !c.addr.IsValid() || c.in == nil && r.UseCandidate || sh.now-c.addrSeen > stale:
 		sh.move(c, from)
+	case r.UseCandidate:
+		c.nominated = from // anybody can send a copy: the client has to be there
 	}
 	if c.addr == from {
 		c.addrSeen = sh.now
@@ -142,13 +146,14 @@ func (sh *shard) move(c *conn, to netip.AddrPort) {
 }
 
 // follow notes an authenticated packet. A client that cannot nominate is where
-// its packets come from; one that can, is once its old address fell silent.
+// its packets come from; one that can, is where it nominated, or anywhere once
+// its old address fell silent.
 func (sh *shard) follow(c *conn, from netip.AddrPort) {
 	c.seen = sh.now
 	switch {
 	case c.addr == from:
 		c.addrSeen = sh.now
-	case !c.controlling || sh.now-c.addrSeen > stale:
+	case !c.controlling || c.nominated == from || sh.now-c.addrSeen > stale:
 		sh.move(c, from)
 	}
 }

@@ -26,6 +26,7 @@ const (
 var (
 	errStreams = errors.New("sfu: too many sources")
 	errJoined  = errors.New("sfu: connection is there already")
+	errOwn     = errors.New("sfu: an SSRC of the server itself")
 )
 
 var _ calls.Media = (*Server)(nil)
@@ -96,10 +97,37 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 		sh.count.Refused++
 		return errFull
 	}
+	if r.takes(c) {
+		return errOwn
+	}
+	for r.sends(c, c.ssrc) {
+		c.ssrc = randomSSRC()
+	}
 	c.room, c.ufrag, c.created, c.seen = r, sh.name(), sh.now, sh.now
 	sh.add(c, j.Audio)
 	sh.count.Joins++
 	return nil
+}
+
+// takes tells whether a connection announces an SSRC on which the server sends
+// padding to another: numbers would be used twice with one key.
+func (r *room) takes(c *conn) bool {
+	for _, o := range r.conns {
+		if c.stream(o.ssrc) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// sends tells whether somebody in the room, or a newcomer, sends an SSRC.
+func (r *room) sends(newcomer *conn, ssrc uint32) bool {
+	for _, o := range r.conns {
+		if o.stream(ssrc) != nil {
+			return true
+		}
+	}
+	return newcomer.stream(ssrc) != nil
 }
 
 // Gate tells what of a connection is forwarded.

@@ -21,8 +21,8 @@ type link struct {
 	viewer *conn
 	rate   int64 // bits per second; 0: nothing comes through
 	remb   bool
-	voice  bool // the camera's owner speaks
-	each   int  // packets of video in 10 ms
+	voice  time.Duration // between two packets of sound; 0: nobody speaks
+	each   int           // packets of video in 10 ms
 
 	busy     time.Duration // until then
 	fly      []carried
@@ -77,7 +77,7 @@ func (l *link) run(t *testing.T, d time.Duration, films bool) int {
 				l.film.next(l.shard)
 			}
 		}
-		if l.voice && l.now%(20*time.Millisecond) == 0 {
+		if l.voice > 0 && l.now%l.voice == 0 {
 			l.seq++
 			l.take(0, l.packet(t, 0, l.seq, 0x80|20))
 		}
@@ -127,6 +127,7 @@ func TestComesBack(t *testing.T) {
 	}{
 		{"after 300 kbit/s", 1100, func(t *testing.T, l *link) { l.rate = 300e3; l.run(t, 30*time.Second, true) }},
 		{"after 100 kbit/s", 400, func(t *testing.T, l *link) { l.rate = 100e3; l.run(t, 30*time.Second, true) }},
+		{"after 8 s of 100 kbit/s", 900, func(t *testing.T, l *link) { l.rate = 100e3; l.run(t, 8*time.Second, true) }},
 		{"after 4 s without a path", 1000, func(t *testing.T, l *link) { l.rate = 0; l.run(t, 4*time.Second, true) }},
 		{"after 10 s without a path", 400, func(t *testing.T, l *link) { l.rate = 0; l.run(t, 10*time.Second, true) }},
 		{"after a minute without a path", 110, func(t *testing.T, l *link) { l.rate = 0; l.run(t, time.Minute, true) }},
@@ -139,7 +140,7 @@ func TestComesBack(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		for _, voice := range []bool{false, true} {
+		for _, voice := range []time.Duration{0, 20 * time.Millisecond, 120 * time.Millisecond} {
 			l := newLink(t, tt.size)
 			l.voice = voice
 			l.run(t, 10*time.Second, true)
@@ -150,7 +151,7 @@ func TestComesBack(t *testing.T) {
 			l.rate = 5e6
 			l.run(t, 14*time.Second, true)
 			if n := l.run(t, time.Second, true); n < 95 {
-				t.Errorf("%s, voice %v: 15 s later %d packets come in a second; estimate %d", tt.name, voice, n, l.viewer.path.estimate.Rate())
+				t.Errorf("%s, sound each %v: 15 s later %d packets come in a second; estimate %d", tt.name, voice, n, l.viewer.path.estimate.Rate())
 			}
 		}
 	}
@@ -179,7 +180,7 @@ func TestTooMuchForTheStart(t *testing.T) {
 // is sent enough for its own estimate to rise.
 func TestOwnEstimate(t *testing.T) {
 	l := newLink(t, 1100)
-	l.remb, l.voice = true, true
+	l.remb, l.voice = true, 20*time.Millisecond
 	l.own = 80e3
 	l.shard.remb(l.viewer, uint64(l.own))
 	l.runPlans()

@@ -191,7 +191,7 @@ func (sh *shard) resend(w *view, missing rtcp.Missing) {
 // its size; 0 when it is not there any more.
 func (sh *shard) repeat(w *view, index uint64) (size int) {
 	p, r, ok := w.fetch(index)
-	if !ok {
+	if !ok || w.holding && index >= w.held { // its number may still be another's
 		return 0
 	}
 	h, kind := sh.rewrite(p, r)

@@ -91,6 +91,15 @@ func TestHeldBackLeavesNoGap(t *testing.T) {
 	if !w.holding {
 		t.Fatal("nothing is held back")
 	}
+	s.sent = nil
+	for range padAmong { // a probe repeats only what left
+		s.pad(s.to)
+	}
+	for _, p := range s.sent {
+		if seq, _, ok := rtp.Original(p.payload); p.SSRC == stageSSRC+1 && ok && int16(seq-last.Sequence) > 0 {
+			t.Errorf("%d is repeated, which never left", seq)
+		}
+	}
 	s.gate(s.from.video, false)
 	s.runPlans()
 	s.now += time.Second

@@ -199,12 +199,12 @@ func (sh *shard) sendProbes() {
 }
 
 // pad sends a connection something that it does not need, and returns its
-// size: a packet it has got already, or nothing but padding on the server's
-// own SSRC (media.md 7.2).
+// size: a packet it has got already, of a view that stopped maybe, or nothing
+// but padding on the server's own SSRC, which tgcalls may not know (media.md 7.2).
 func (sh *shard) pad(c *conn) int {
 	sh.count.Padding++
 	for _, w := range c.views {
-		if w == nil || w.layer == nil || w.video.repair == 0 {
+		if w == nil || !w.began || w.video.repair == 0 {
 			continue
 		}
 		w.padded++

@@ -2,9 +2,13 @@ package sfu
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
+
+	"parley/internal/calls"
+	"parley/internal/colibri"
 )
 
 func TestCandidates(t *testing.T) {
@@ -68,5 +72,30 @@ func TestJoinTwice(t *testing.T) {
 	}
 	if m := s.Metrics(); m.Joins != 1 || m.Conns != 1 || m.Rooms != 1 {
 		t.Errorf("metrics %+v", m)
+	}
+}
+
+// TestServersOwnSource keeps the SSRCs of the server's padding and those of the
+// room apart: both are sealed with one key and numbers of their own.
+func TestServersOwnSource(t *testing.T) {
+	b := newBench(t, 1, 0)
+	b.senders[0].ssrc = 5000
+	for _, tt := range []struct {
+		announced int32
+		own       uint32
+		err       error
+	}{{5000, 7, errOwn}, {6000, 1, nil}, {7000, 7000, nil}} {
+		j := calls.MediaJoin{Call: 1, Conn: int64(tt.announced), Payload: colibri.Join{SSRC: tt.announced, HasSSRC: true}}
+		c, _, err := newConn(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ssrc = tt.own
+		if err := b.join(c, j); !errors.Is(err, tt.err) {
+			t.Errorf("%d: %v", tt.announced, err)
+		}
+		if tt.err == nil && (c.ssrc == tt.own || c.stream(c.ssrc) != nil) {
+			t.Errorf("%d: the server sends %d, too", tt.announced, c.ssrc)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"parley/internal/media/cache"
+	"parley/internal/media/h264"
 	"parley/internal/media/rtp"
 )
 
@@ -27,8 +28,9 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 	v := l.video
 	var pic picture
 	pic.read(h.Type, payload)
-	if h.Type == typeH264 && l.live && h.Timestamp == l.timestamp {
-		pic.key = false // parameters and each slice look like a beginning
+	if pic.key && h.Type == typeH264 && l.live && !h264.Parameters(payload) &&
+		(h.Timestamp == l.timestamp || l.stream.window.Fresh(index-1)) {
+		pic.key = false // each slice looks like a beginning, and parameters before it may be lost or late
 	}
 	if index == l.stream.window.Top() {
 		l.timestamp = h.Timestamp

@@ -145,6 +145,11 @@ func (sh *shard) dropVideo(v *video) {
 		c.unview(v)
 	}
 	r.videos[v.slot] = nil
+	for _, c := range r.receivers {
+		if c.defaulted && !c.told {
+			sh.watch(c) // another one may take its place
+		}
+	}
 	next := r.findVideo(v.ssrc)
 	if next == nil || v.waits {
 		return

@@ -98,7 +98,7 @@ func (c *conn) unview(v *video) {
 		c.retire(v.ssrc, w.last)
 	}
 	if w.rtx > 0 {
-		c.retire(v.repair, w.rtx)
+		c.retire(v.repair, w.rtx-1)
 	}
 }
 
@@ -112,8 +112,8 @@ func (w *view) inherit() {
 		w.began, w.last = true, last
 		delete(w.conn.retired, w.video.ssrc)
 	}
-	if next, ok := w.conn.retired[w.video.repair]; ok {
-		w.rtx = next
+	if last, ok := w.conn.retired[w.video.repair]; ok {
+		w.rtx = last + 1
 		delete(w.conn.retired, w.video.repair)
 	}
 }

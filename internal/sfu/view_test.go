@@ -199,6 +199,43 @@ func TestH264(t *testing.T) {
 	}
 }
 
+// TestH264Parameters begins with the parameters, wherever they come: after other
+// units of their picture, late, or as a repetition. Without them nothing begins.
+func TestH264Parameters(t *testing.T) {
+	sps, aud, idr := []byte{0x67, 0x42, 0xe0, 0x1f}, []byte{9, 0xf0}, []byte{0x65, 1, 2, 3}
+	inter := []byte{0x41, 1, 2, 3}
+	s := newStage(t)
+	s.show(180)
+	s.take(0, typeH264, 0, inter)
+	s.take(0, typeH264, 3000, aud)
+	if got := s.take(0, typeH264, 3000, sps); len(got) != 1 {
+		t.Fatalf("after a delimiter: %+v", got)
+	}
+	if got := s.take(0, typeH264, 3000, idr); len(got) != 1 {
+		t.Fatalf("slice: %+v", got)
+	}
+	s = newStage(t)
+	s.show(180)
+	s.take(0, typeH264, 0, inter)
+	s.seq[0]++ // the parameters are late
+	if got := s.take(0, typeH264, 3000, idr); len(got) > 0 {
+		t.Fatalf("begins without parameters: %+v", got)
+	}
+	late := rtp.Header{SSRC: stageSSRC, Type: typeH264, Sequence: s.seq[0] - 1, Timestamp: 3000}
+	if got := s.come(late, sps); len(got) != 1 || !bytes.Equal(got[0].payload, sps) {
+		t.Fatalf("late parameters: %+v", got)
+	}
+	if got := s.take(0, typeH264, 6000, inter); len(got) != 1 || got[0].Sequence != 102 && got[0].Sequence-2 != late.Sequence {
+		t.Fatalf("what follows: %+v", got)
+	}
+	s = newStage(t)
+	s.show(180)
+	s.take(0, typeH264, 0, inter)
+	if got := s.take(0, typeH264, 3000, idr); len(got) != 1 {
+		t.Fatalf("a key frame of a sender that gave its parameters before: %+v", got)
+	}
+}
+
 // TestAlign keeps lips and voice together: what the sender's reports say of a
 // layer's clock holds for what the receiver gets, before and after a switch.
 func TestAlign(t *testing.T) {
@@ -391,5 +428,21 @@ func TestLayersOf(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got, tt.want)
 			}
 		}
+	}
+}
+
+// TestNumbersOfARepairStream goes on where the SSRC ended, whatever it was
+// before: no number is used twice with one key.
+func TestNumbersOfARepairStream(t *testing.T) {
+	s := newStage(t)
+	s.to.retire(stageSSRC+1, 1234)
+	s.show(180)
+	w := s.to.view(s.from.video)
+	if w.rtx != 1235 {
+		t.Errorf("goes on with %d", w.rtx)
+	}
+	s.to.unview(s.from.video)
+	if last := s.to.retired[stageSSRC+1]; last != 1234 {
+		t.Errorf("ended with %d", last)
 	}
 }

@@ -39,3 +39,28 @@ func TestNewVideoConcernsWhoWantsIt(t *testing.T) {
 		t.Errorf("%d plans are made anew, its sender is asked: %v", len(b.planning), b.rooms[1].unheard)
 	}
 }
+
+// TestPlaceOfALeaver shows another camera, to who never says what it wants to
+// see, in the place of one that left.
+func TestPlaceOfALeaver(t *testing.T) {
+	b := newBench(t, defaultMost+1, 1)
+	b.film(t, 100)
+	silent := b.order[len(b.order)-1]
+	silent.told, silent.defaulted = false, true
+	sees := func() (n int) {
+		for _, w := range silent.views {
+			if w != nil && w.height > 0 {
+				n++
+			}
+		}
+		return n
+	}
+	b.watch(silent)
+	for _, w := range silent.views[defaultMost:] {
+		w.height = 0
+	}
+	b.remove(b.senders[0])
+	if n := sees(); n != defaultMost {
+		t.Errorf("sees %d of %d cameras", n, defaultMost)
+	}
+}

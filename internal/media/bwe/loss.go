@@ -15,6 +15,7 @@ const (
 	lossStep  = 1000 // bits per second
 	lossFull  = 100  // packets of a batch that weighs 1
 	lossMost  = 0.5  // weight of a batch
+	lossFades = 4.0  // seconds until a share is forgotten where few packets are sent
 
 	// The path's own loss is found by trial: at this share of the rate, as much
 	// gets lost as before, and not as much arrives.
@@ -70,7 +71,7 @@ func (l *lossy) update(e *Estimator, acked float64, now time.Duration) {
 	}
 	share := float64(l.lost) / float64(l.total)
 	if l.began {
-		share = l.share + min(float64(l.total)/lossFull, lossMost)*(share-l.share)
+		share = l.share + min(max(float64(l.total)/lossFull, passed.Seconds()/lossFades), lossMost)*(share-l.share)
 	}
 	if l.trial && now-l.trialAt > trialAfter+e.rtt {
 		l.trialLost += l.lost

@@ -22,10 +22,15 @@ const (
 // Key tells whether a key frame or its parameters begin with a payload.
 // Parameters come first where there are any, so the first payload that Key
 // finds is where a receiver can be switched to the stream.
-func Key(b []byte) bool {
-	found := false
+func Key(b []byte) bool { return has(b, typeIDR) || has(b, typeSPS) }
+
+// Parameters tells whether a payload holds a sequence parameter set.
+func Parameters(b []byte) bool { return has(b, typeSPS) }
+
+// has tells whether a unit of a type begins in a payload.
+func has(b []byte, wanted uint8) (found bool) {
 	each(b, func(kind uint8, _ []byte) bool {
-		found = kind == typeIDR || kind == typeSPS
+		found = kind == wanted
 		return !found
 	})
 	return found
