@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,9 +37,39 @@ type serve struct {
 	Media    string        `env:"PARLEY_MEDIA" default:":8080" placeholder:"HOST:PORT" help:"UDP address of media."`
 	Wait     time.Duration `name:"media-wait" env:"PARLEY_MEDIA_WAIT" default:"5ms" help:"How long media packets of a busy server may wait to leave together; 0 for never."`
 	Loudest  int           `env:"PARLEY_LOUDEST" default:"8" help:"How many voices a participant hears at a time, 1 to 10."`
-	PublicIP []netip.Addr  `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
+	PublicIP addresses     `env:"PARLEY_PUBLIC_IP" placeholder:"IP" help:"Address that clients reach this machine at; repeat for several."`
 	DB       string        `env:"PARLEY_DB" placeholder:"URL" help:"Database, sqlite:FILE (default: sqlite:DATA/parley.db)."`
 	Log      string        `env:"PARLEY_LOG" default:"info" enum:"info,debug" help:"Log level, info or debug."`
+}
+
+// addresses are IP addresses, separated by commas; there is no empty list, as
+// PARLEY_PUBLIC_IP= would be.
+type addresses []netip.Addr
+
+// Decode adds the addresses of one flag or of the environment.
+func (l *addresses) Decode(ctx *kong.DecodeContext) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("IP", &text); err != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		ip, err := netip.ParseAddr(part)
+		if err != nil {
+			return err
+		}
+		*l = append(*l, ip)
+	}
+	return nil
+}
+
+// signals are those that stop the program. Under nohup a closed terminal is
+// none of them.
+func signals() []os.Signal {
+	stop := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		stop = append(stop, syscall.SIGHUP)
+	}
+	return stop
 }
 
 func main() {
@@ -48,7 +79,7 @@ func main() {
 	if err != nil {
 		fail(fmt.Errorf("%w (see parley --help)", err))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), signals()...)
 	defer stop()
 	switch command.Command() {
 	case "load":

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // patience bounds every wait.
@@ -57,6 +60,9 @@ func TestWrongCommandLine(t *testing.T) {
 		"log":          {"", []string{"serve", "--log", "loud"}, "--log"},
 		"log by env":   {"PARLEY_LOG=loud", []string{"serve"}, "loud"},
 		"data by env":  {"PARLEY_DATA=" + file, []string{"serve"}, file},
+		"no public ip": {"PARLEY_PUBLIC_IP=", []string{"serve"}, "--public-ip"},
+		"no listen":    {"PARLEY_LISTEN=", []string{"serve"}, "--listen"},
+		"no media":     {"", []string{"serve", "--media="}, "--media"},
 		"listen":       {"", []string{"serve", "--listen", "nowhere"}, "--listen nowhere"},
 		"db by env":    {"PARLEY_DB=redis://x", []string{"serve", "--listen", "127.0.0.1:0"}, "--db redis://x"},
 		"media wait":   {"", []string{"serve", "--media-wait", "1s"}, "--media-wait"},
@@ -78,40 +84,104 @@ func TestWrongCommandLine(t *testing.T) {
 	}
 }
 
-// TestServe starts the program by its environment and stops it by a signal.
-func TestServe(t *testing.T) {
-	cmd := command(t, []string{"PARLEY_LISTEN=127.0.0.1:0", "PARLEY_MEDIA=127.0.0.1:0"}, "serve", "--data", "d")
+// TestPublicIPs gives addresses by the environment and by flags, which count
+// alone then.
+func TestPublicIPs(t *testing.T) {
+	t.Setenv("PARLEY_PUBLIC_IP", "192.0.2.1,2001:db8::1")
+	for want, args := range map[string][]string{
+		"[192.0.2.1 2001:db8::1]": {"serve"},
+		"[192.0.2.2 192.0.2.3]":   {"serve", "--public-ip", "192.0.2.2", "--public-ip=192.0.2.3"},
+	} {
+		var c cli
+		if _, err := kong.Must(&c).Parse(args); err != nil || fmt.Sprint(c.Serve.PublicIP) != want {
+			t.Errorf("%v: %v, %v, want %s", args, c.Serve.PublicIP, err, want)
+		}
+	}
+}
+
+// announced starts the program and returns what it prints first.
+func announced(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	stop := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-	defer stop.Stop()
+	t.Cleanup(func() { stop.Stop() })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "parley listens on 127.0.0.1:") {
 		t.Errorf("announced %q, %v", line, err)
 	}
-	name := filepath.Join(cmd.Dir, "d", "client.json")
-	b, err := os.ReadFile(name)
-	var file struct{ TCP string }
-	if err != nil || json.Unmarshal(b, &file) != nil || !strings.Contains(line, file.TCP) {
-		t.Errorf("client.json: %s, %v", b, err)
+	return line
+}
+
+// anyPort lets servers run side by side.
+var anyPort = []string{"PARLEY_LISTEN=127.0.0.1:0", "PARLEY_MEDIA=127.0.0.1:0"}
+
+// TestServe starts the program by its environment and stops it by a signal.
+func TestServe(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, anyPort, "serve", "--data", "d")
+			var log bytes.Buffer
+			cmd.Stderr = &log
+			line := announced(t, cmd)
+			name := filepath.Join(cmd.Dir, "d", "client.json")
+			b, err := os.ReadFile(name)
+			var file struct{ TCP string }
+			if err != nil || json.Unmarshal(b, &file) != nil || !strings.Contains(line, file.TCP) {
+				t.Errorf("client.json: %s, %v", b, err)
+			}
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v; log: %s", err, &log)
+			}
+			if _, err := os.Stat(name); !os.IsNotExist(err) {
+				t.Errorf("client.json is left: %v", err)
+			}
+			if strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("log: %s", &log)
+			}
+		})
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+}
+
+// by returns cmd as a shell runs it after a command of its own.
+func by(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
+	t.Helper()
+	sh := exec.CommandContext(t.Context(), "sh", append([]string{"-c", first + `; exec "$0" "$@"`}, cmd.Args...)...)
+	sh.Dir, sh.Env = cmd.Dir, cmd.Env
+	return sh
+}
+
+// TestNohup goes on when the terminal closes, as it was asked to.
+func TestNohup(t *testing.T) {
+	cmd := by(t, command(t, anyPort, "serve"), "trap '' HUP")
+	announced(t, cmd)
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v; log: %s", err, &log)
+		t.Error(err)
 	}
-	if _, err := os.Stat(name); !os.IsNotExist(err) {
-		t.Errorf("client.json is left: %v", err)
+}
+
+// TestFullDisk starts where not much can be written.
+func TestFullDisk(t *testing.T) {
+	cmd := by(t, command(t, anyPort, "serve"), "ulimit -f 16")
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 2 {
+		t.Errorf("exit code %d (%v), want 2", code, err)
 	}
-	if strings.Contains(log.String(), "level=ERROR") {
-		t.Errorf("log: %s", &log)
+	if text := strings.TrimSpace(string(out)); strings.Contains(text, "\n") || !strings.Contains(text, "free space") {
+		t.Errorf("says %q, want one line about space", text)
 	}
 }

@@ -26,6 +26,9 @@ func channelMethods(a *API) {
 
 // channels.getChannels#0a7f6bbb id:Vector<InputChannel> = messages.Chats;
 func (a *API) getChannels(ctx context.Context, c rpc.Caller, r *tg.ChannelsGetChannelsRequest) (tg.MessagesChatsClass, error) {
+	if err := few(r.ID); err != nil {
+		return nil, err
+	}
 	ids := make([]int64, 0, len(r.ID))
 	for _, in := range r.ID {
 		id, err := a.channelOf(in)

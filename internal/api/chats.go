@@ -27,6 +27,9 @@ func chatMethods(a *API) {
 
 // messages.getChats#49e9528f id:Vector<long> = messages.Chats;
 func (a *API) getChats(ctx context.Context, c rpc.Caller, r *tg.MessagesGetChatsRequest) (tg.MessagesChatsClass, error) {
+	if err := few(r.ID); err != nil {
+		return nil, err
+	}
 	chats, err := a.Directory.VisibleChats(ctx, c.User, r.ID)
 	return &tg.MessagesChats{Chats: chats}, err
 }

@@ -60,6 +60,9 @@ func (a *API) getEmojiKeywordsDifference(_ context.Context, _ rpc.Caller, r *tg.
 //
 // Views are not counted.
 func (a *API) getMessagesViews(_ context.Context, c rpc.Caller, r *tg.MessagesGetMessagesViewsRequest) (*tg.MessagesMessageViews, error) {
+	if err := few(r.ID); err != nil {
+		return nil, err
+	}
 	if _, err := a.peerOf(c, r.Peer); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,19 @@ var (
 	errCallInvalid    = rpc.Err(400, "GROUPCALL_INVALID")
 )
 
+// maxVector bounds what is asked for at once, where the answer grows with it.
+const maxVector = 200
+
+var errLimit = rpc.Err(400, "LIMIT_INVALID")
+
+// few refuses a vector that is too long.
+func few[T any](in []T) error {
+	if len(in) > maxVector {
+		return errLimit
+	}
+	return nil
+}
+
 // peerOf returns the peer that an InputPeer means to the caller; the access
 // hash has to be right.
 func (a *API) peerOf(c rpc.Caller, in tg.InputPeerClass) (peer.ID, error) {

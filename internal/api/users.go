@@ -27,6 +27,9 @@ func contactMethods(a *API) {
 //
 // Users that can't be resolved are left out as userEmpty would be useless.
 func (a *API) getUsers(ctx context.Context, c rpc.Caller, r *tg.UsersGetUsersRequest) (tg.UserVector, error) {
+	if err := few(r.ID); err != nil {
+		return nil, err
+	}
 	ids := make([]int64, 0, len(r.ID))
 	for _, in := range r.ID {
 		if id, err := a.userOf(c, in); err == nil {
@@ -80,6 +83,9 @@ func (a *API) addContact(ctx context.Context, c rpc.Caller, r *tg.ContactsAddCon
 
 // contacts.deleteContacts#096a0e00 id:Vector<InputUser> = Updates;
 func (a *API) deleteContacts(ctx context.Context, c rpc.Caller, r *tg.ContactsDeleteContactsRequest) (tg.UpdatesClass, error) {
+	if err := few(r.ID); err != nil {
+		return nil, err
+	}
 	ids, err := a.usersOf(c, r.ID)
 	if err != nil {
 		return nil, err

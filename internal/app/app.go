@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -103,7 +105,7 @@ func newLogger(w io.Writer, debug bool) *slog.Logger {
 
 // open builds every part, lowest first.
 func (a *App) open(ctx context.Context) (err error) {
-	if err = checkPublicIPs(a.cfg.PublicIPs); err != nil {
+	if err = a.cfg.check(); err != nil {
 		return err
 	}
 	if a.dirLock, err = openDir(a.cfg.Data); err != nil {
@@ -131,9 +133,14 @@ func (a *App) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// checkPublicIPs refuses addresses that no client can send to.
-func checkPublicIPs(ips []netip.Addr) error {
-	for _, ip := range ips {
+// check refuses addresses without a port, and those that no client can send to.
+func (c Config) check() error {
+	for _, f := range []struct{ flag, addr string }{{"listen", c.Listen}, {"media", c.Media}} {
+		if _, port, err := net.SplitHostPort(f.addr); f.addr == "" || err == nil && port == "" {
+			return fmt.Errorf("%w: --%s %q names no port; name HOST:PORT", ErrSetting, f.flag, f.addr)
+		}
+	}
+	for _, ip := range c.PublicIPs {
 		if !ip.IsValid() || ip.Unmap().IsUnspecified() || ip.IsMulticast() || ip.Unmap().IsMulticast() {
 			return fmt.Errorf("%w: --public-ip %s is no address of a machine; name the one that clients reach this machine at", ErrSetting, ip)
 		}
@@ -152,16 +159,42 @@ func (a *App) dbURL() string {
 
 // openDB locks and opens the database.
 func (a *App) openDB(ctx context.Context) (err error) {
-	if a.dbLock, err = lockDB(a.dbURL()); err != nil {
+	url := a.dbURL()
+	if a.dbLock, err = lockDB(url); err != nil {
 		return err
 	}
-	a.db, err = store.Open(ctx, a.dbURL(), a.secrets.seal)
+	if err = a.checkEmpty(url); err != nil {
+		return err
+	}
+	a.db, err = store.Open(ctx, url, a.secrets.seal)
 	switch {
+	case err == nil:
+		a.dbLock.mark()
+		return nil
 	case errors.Is(err, store.ErrSecret):
 		return fmt.Errorf("%w: --db %s was made with another secret than %s; restore the one that belongs to it, or name another database",
-			ErrSetting, a.dbURL(), a.path("secret"))
-	case err != nil:
-		return fmt.Errorf("%w: --db %s can't be used (%w); name sqlite:FILE, a file that can be written", ErrSetting, a.dbURL(), err)
+			ErrSetting, url, a.path("secret"))
+	case store.NoSpace(err):
+		return fmt.Errorf("%w: --db %s can't be used (%w); the disk may be full or broken: free space on it", ErrSetting, url, err)
+	case store.Damaged(err):
+		return fmt.Errorf("%w: --db %s is damaged (%w); restore a copy, or name another file or --data directory", ErrSetting, url, err)
+	}
+	return fmt.Errorf("%w: --db %s can't be used (%w); name sqlite:FILE, a file that can be written", ErrSetting, url, err)
+}
+
+// checkEmpty refuses an empty file that was a database, and tells of one that
+// may have been: a crash at the first start leaves such a file, too.
+func (a *App) checkEmpty(url string) error {
+	file, err := os.Stat(strings.TrimPrefix(url, "sqlite:"))
+	empty := err == nil && file.Size() == 0 // opening it tells what else is wrong
+	switch {
+	case !empty:
+		return nil
+	case a.dbLock.marked():
+		return fmt.Errorf("%w: --db %s is empty, and was not before; restore a copy, or remove it and %s to begin anew",
+			ErrSetting, url, a.path("secret"))
+	case !a.secrets.isNew:
+		a.log.Warn("database is empty but the secret is not new; if it was not empty before, restore a copy", "db", url)
 	}
 	return nil
 }
@@ -280,6 +313,9 @@ func (a *App) Run(ctx context.Context) error {
 		stop()
 	})()
 	at := a.Addrs()
+	if a.cfg.Dev && !at.TCP.Addr().Unmap().IsLoopback() {
+		a.log.Warn("anyone who reaches this address can sign in as anybody; --listen 127.0.0.1:8080 keeps it to this machine", "listen", at.TCP)
+	}
 	_, _ = fmt.Fprintf(a.cfg.Out, "parley listens on %s (MTProto, WebSocket, HTTP) and %s (media); clients: %s\n",
 		at.TCP, at.Media, a.path(clientName))
 	if err := a.mtproto.Serve(serving, a.listener); err != nil {

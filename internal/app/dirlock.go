@@ -52,6 +52,23 @@ func lockDB(url string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
+// mark notes that there is a database beside the lock. Without the note, which
+// may fail, one that is lost is only warned of.
+func (l *fileLock) mark() {
+	if l.f != nil && !l.marked() {
+		_, _ = l.f.WriteString("made\n")
+	}
+}
+
+// marked tells whether there was a database beside the lock.
+func (l *fileLock) marked() bool {
+	if l.f == nil {
+		return false
+	}
+	file, err := l.f.Stat()
+	return err == nil && file.Size() > 0
+}
+
 func (l *fileLock) close() {
 	if l != nil {
 		_ = l.f.Close()

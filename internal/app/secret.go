@@ -24,6 +24,7 @@ type secrets struct {
 	tokens  []byte   // JSON tokens
 	seal    [32]byte // auth keys at rest
 	mtproxy []byte   // 16 bytes: the server as its own MTProxy
+	isNew   bool     // the master secret was made just now
 }
 
 // loadSecrets reads the secrets of the data directory and makes those missing.
@@ -43,7 +44,9 @@ func loadSecrets(dir string) (*secrets, error) {
 		return nil, fmt.Errorf("%w: %s holds no RSA key (%w); restore it, or remove it and point all clients at a new key",
 			ErrSetting, filepath.Join(dir, "server.pem"), err)
 	}
+	s := &secrets{rsa: key}
 	text, err := keep(filepath.Join(dir, "secret"), func() ([]byte, error) {
+		s.isNew = true
 		var b [32]byte
 		_, _ = rand.Read(b[:]) // never fails
 		return []byte(hex.EncodeToString(b[:]) + "\n"), nil
@@ -55,7 +58,6 @@ func loadSecrets(dir string) (*secrets, error) {
 	if err != nil || len(master) != 32 {
 		return nil, fmt.Errorf("%w: %s is damaged; restore it, or start with an empty --data", ErrSetting, filepath.Join(dir, "secret"))
 	}
-	s := &secrets{rsa: key}
 	for _, d := range []struct {
 		label string
 		out   func([]byte)

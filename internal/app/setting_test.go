@@ -32,11 +32,25 @@ func TestSettings(t *testing.T) {
 	made := config(dataDir(t))
 	made.DB = "sqlite:" + strange
 	start(t, made).stop()
+	torn := filepath.Join(t.TempDir(), "torn.db")
+	whole, err := os.ReadFile(strange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, torn, string(whole[:4096])+strings.Repeat("x", len(whole)-4096))
+	lost := dataDir(t)
+	start(t, config(lost)).stop()
+	if err := os.Truncate(filepath.Join(lost, "parley.db"), 0); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		change func(c *app.Config)
 		says   string
 	}{
 		"listen":         {func(c *app.Config) { c.Listen = "nowhere" }, "--listen nowhere"},
+		"listen empty":   {func(c *app.Config) { c.Listen = "" }, `--listen "" names no port`},
+		"listen no port": {func(c *app.Config) { c.Listen = "127.0.0.1:" }, `--listen "127.0.0.1:" names no port`},
+		"media empty":    {func(c *app.Config) { c.Media = "" }, `--media "" names no port`},
 		"listen twice":   {func(c *app.Config) { c.Listen = busy.Addr().String() }, "--listen 127"},
 		"media":          {func(c *app.Config) { c.Media = "127.0.0.1:99999" }, "--media 127"},
 		"data is a file": {func(c *app.Config) { c.Data = file }, "--data " + file},
@@ -52,7 +66,9 @@ func TestSettings(t *testing.T) {
 		"key damaged":          {func(c *app.Config) { write(t, filepath.Join(c.Data, "server.pem"), "x") }, "server.pem holds no RSA key"},
 		"db engine":            {func(c *app.Config) { c.DB = "mysql://localhost" }, "--db mysql://localhost"},
 		"db without a path":    {func(c *app.Config) { c.DB = "sqlite:" }, "--db sqlite:"},
-		"db is something else": {func(c *app.Config) { c.DB = "sqlite:" + file }, "--db sqlite:" + file},
+		"db is something else": {func(c *app.Config) { c.DB = "sqlite:" + file }, "--db sqlite:" + file + " is damaged"},
+		"db damaged":           {func(c *app.Config) { c.DB = "sqlite:" + torn }, "--db sqlite:" + torn + " is damaged"},
+		"db lost":              {func(c *app.Config) { c.Data = lost }, "parley.db is empty"},
 		"db in use":            {func(c *app.Config) { c.DB = "sqlite:" + used }, "--db sqlite:" + used + " is in use"},
 		"db in use by a link":  {func(c *app.Config) { c.DB = "sqlite:" + link }, "is in use"},
 		"db of another secret": {func(c *app.Config) { c.DB = "sqlite:" + strange }, "another secret"},
@@ -74,6 +90,45 @@ func TestSettings(t *testing.T) {
 				t.Error("client.json of a server that does not run")
 			}
 		})
+	}
+}
+
+// TestEmptyDatabase starts with what a crash at the first start leaves, which is
+// no reason to refuse, and is told if the secret is older.
+func TestEmptyDatabase(t *testing.T) {
+	const warning = "level=WARN msg=\"database is empty"
+	dir := dataDir(t)
+	file := filepath.Join(dir, "parley.db")
+	write(t, file, "")
+	s := start(t, config(dir))
+	s.stop()
+	if strings.Contains(s.log.String(), warning) {
+		t.Errorf("logged beside a new secret: %s", s.log)
+	}
+	for _, name := range []string{file, file + ".lock"} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, file, "")
+	s = start(t, config(dir))
+	s.stop()
+	if !strings.Contains(s.log.String(), warning) {
+		t.Errorf("logged beside an old secret: %s", s.log)
+	}
+}
+
+// TestDevWarning starts demo worlds that only this machine reaches, and one
+// that others do.
+func TestDevWarning(t *testing.T) {
+	for listen, want := range map[string]bool{"127.0.0.1:0": false, ":0": true} {
+		cfg := config(dataDir(t))
+		cfg.Listen = listen
+		s := start(t, cfg)
+		s.stop()
+		if got := strings.Contains(s.log.String(), "level=WARN msg=\"anyone who reaches this address can sign in"); got != want {
+			t.Errorf("%s: logged %s", listen, s.log)
+		}
 	}
 }
 

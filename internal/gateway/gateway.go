@@ -33,6 +33,12 @@ const (
 	bodyTime    = 30 * time.Second // for its arrival
 )
 
+// What answers may take that clients have not read yet, in bytes.
+const (
+	maxUnread   = 256 << 20 // of those that are not small
+	smallAnswer = 64 << 10
+)
+
 // What a caller did wrong before any method saw it.
 var (
 	errToken = rpc.Err(401, "AUTH_KEY_INVALID")
@@ -63,6 +69,7 @@ type Gateway struct {
 
 	large    transport.Slots // of requests that come in
 	decoding chan struct{}   // holds one for each request that is being decoded
+	unread   budget          // bytes of answers that are not read yet
 	stats    stats
 
 	ctx  context.Context // ends with Close
@@ -76,6 +83,7 @@ type Gateway struct {
 // New returns a gateway whose tokens are signed with secret.
 func New(methods Methods, secret []byte, log *slog.Logger) *Gateway {
 	g := &Gateway{methods: methods, secret: secret, log: log, large: transport.NewSlots(maxLarge), decoding: make(chan struct{}, maxDecoding)}
+	g.unread.most = maxUnread
 	g.ctx, g.stop = context.WithCancel(context.Background())
 	return g
 }
@@ -252,6 +260,13 @@ func (g *Gateway) write(w http.ResponseWriter, status int, v any) {
 	if err != nil {
 		g.log.Error("response not encoded", "err", err)
 		status, b = http.StatusInternalServerError, []byte(`{"error":{"code":500,"name":"INTERNAL"}}`)
+	}
+	if len(b) > smallAnswer {
+		if !g.unread.take(len(b)) {
+			g.fail(w, errBusy)
+			return
+		}
+		defer g.unread.free(len(b))
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -108,6 +108,68 @@ func TestUnreadAnswers(t *testing.T) {
 	})
 }
 
+// TestUnreadBytes asks for large answers and reads nothing: the client is cut
+// off before time passes.
+func TestUnreadBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &methods{call: func(context.Context, *rpc.Session, tg.Object) (tg.Object, error) {
+			return &tg.HelpInviteText{Message: strings.Repeat("x", 1<<20)}, nil
+		}}
+		g := New(m, []byte("secret"), slog.New(slog.DiscardHandler))
+		client, end := openRaw(t, g)
+		defer end()
+		go func() {
+			for range wsPending {
+				if _, err := client.Write(wsFrame(`{"method":"updates.getState"}`, false)); err != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.forgot != 1 || g.Metrics().Dropped != 1 {
+			t.Errorf("a client that leaves %d MiB unread is not cut off: %+v", wsPending, g.Metrics())
+		}
+		if n := g.unread.taken.Load(); n != 0 {
+			t.Errorf("%d bytes are still counted", n)
+		}
+	})
+}
+
+// TestFewAnswersAreUnread asks while as much as may be waits for others.
+func TestFewAnswersAreUnread(t *testing.T) {
+	f := serve(t, func(_ context.Context, _ *rpc.Session, req tg.Object) (tg.Object, error) {
+		res := &tg.HelpInviteText{Message: "small"}
+		if _, large := req.(*tg.HelpGetConfigRequest); large {
+			res.Message = "large" + strings.Repeat("x", smallAnswer)
+		}
+		return res, nil
+	})
+	c := f.dial(f.token)
+	ask := func(method, want string) {
+		t.Helper()
+		if _, text := f.do("POST", "/api/"+method, "Bearer "+f.token, nil); !strings.Contains(text, want) {
+			t.Errorf("%s is answered %.100s, want %s", method, text, want)
+		}
+		_ = f.send(c, `{"method":"`+method+`"}`)
+		if text, _ := f.read(c); !strings.Contains(text, want) {
+			t.Errorf("%s is answered %.100s over the WebSocket, want %s", method, text, want)
+		}
+	}
+	f.unread.take(maxUnread)
+	ask("help.getConfig", "SERVER_BUSY")
+	ask("updates.getState", "small")
+	f.unread.free(maxUnread)
+	ask("help.getConfig", "large")
+	eventually(t, func() string {
+		if n := f.unread.taken.Load(); n != 0 {
+			return "bytes of answers that were read are counted"
+		}
+		return ""
+	})
+}
+
 // TestUnfinishedMessage begins a message and does not go on.
 func TestUnfinishedMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 const (
 	wsQueue   = 256              // messages waiting for a slow client; more, and it is cut off
 	wsPending = 32               // requests of one client whose answers are not written
+	wsUnread  = 8 << 20          // bytes of those that are not small; more, and it is cut off
 	wsID      = 256              // bytes of a request's id
 	wsHello   = 10 * time.Second // for the first message, for each write, for the answer to a ping
 	wsPing    = 30 * time.Second // how often a client has to show that it lives
@@ -50,12 +51,16 @@ type wsReply struct {
 	Result json.Marshaler  `json:"-"`
 	Update json.Marshaler  `json:"-"`
 
-	isAnswer bool // to a request, which is then over
+	isAnswer bool   // to a request, which is then over
+	text     []byte // all of it as JSON; nil: encoded when it is written
 }
 
 // encode returns m as JSON. Result and update write themselves as json.Marshal
 // would have them; their bytes may be shared with other clients.
 func (m wsReply) encode() ([]byte, error) {
+	if m.text != nil {
+		return m.text, nil
+	}
 	b, err := json.Marshal(m)
 	name, object := "result", m.Result
 	if object == nil {
@@ -83,6 +88,7 @@ type socket struct {
 	session *rpc.Session // nil until the token is known
 	out     chan wsReply
 	running chan struct{} // holds one for each request whose answer is not written yet
+	unread  budget        // bytes of answers that are not written yet and not small
 	stop    context.CancelFunc
 	cut     sync.Once // the client does not keep up
 }
@@ -99,6 +105,7 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 	ctx, stop := context.WithCancel(g.ctx)
 	defer stop()
 	c := &socket{g: g, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
+	c.unread.most = wsUnread
 	defer c.forget()
 	key, known := tokenID(g.secret, bearer(r))
 	if known { // before the client hears that the WebSocket is open
@@ -200,6 +207,7 @@ func (c *socket) serve(ctx context.Context, first wsRequest) {
 	}
 	c.stop()
 	wg.Wait()
+	c.g.unread.free(int(c.unread.taken.Load()))
 }
 
 // read waits for the next message, which has to come as soon as other requests
@@ -253,6 +261,21 @@ func (c *socket) answer(ctx context.Context, req wsRequest) {
 	} else {
 		m.Result = res
 	}
+	if m.text, err = m.encode(); err != nil {
+		c.g.log.Error("message not encoded", "err", err)
+		c.stop()
+		return
+	}
+	m.Result = nil // its bytes are counted
+	switch size := len(m.text); {
+	case size <= smallAnswer:
+	case !c.unread.take(size):
+		c.cutOff()
+		return
+	case !c.g.unread.take(size):
+		c.unread.free(size)
+		m.text, m.Error = nil, new(visible(errBusy))
+	}
 	c.send(m)
 }
 
@@ -261,9 +284,13 @@ func (c *socket) send(m wsReply) {
 	select {
 	case c.out <- m:
 	default:
-		c.cut.Do(func() { c.g.stats.dropped.Add(1) })
-		c.stop()
+		c.cutOff()
 	}
+}
+
+func (c *socket) cutOff() {
+	c.cut.Do(func() { c.g.stats.dropped.Add(1) })
+	c.stop()
 }
 
 // writeLoop writes what is queued.
@@ -281,6 +308,10 @@ func (c *socket) writeLoop(ctx context.Context) {
 			}
 			if c.write(context.WithoutCancel(ctx), b) != nil {
 				return
+			}
+			if len(m.text) > smallAnswer {
+				c.unread.free(len(m.text))
+				c.g.unread.free(len(m.text))
 			}
 			if m.isAnswer {
 				<-c.running
