@@ -169,9 +169,12 @@ func (c *client) read(socket *net.UDPConn) {
 	}()
 	b := make([]byte, 4096)
 	for busy := time.Now(); ; {
-		n, err := socket.Read(b)
+		n, from, err := socket.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return
+		}
+		if from != c.remote {
+			continue // ICE and NATs want answers from where they asked
 		}
 		if limit := c.limit.Load(); limit > 0 {
 			if now := time.Now(); busy.Before(now) {

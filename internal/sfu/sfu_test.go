@@ -3,6 +3,7 @@ package sfu
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -84,6 +85,21 @@ func TestIPv6(t *testing.T) {
 	ready(t, s, 2)
 	a.say("six")
 	b.hears(a.ssrc, "six")
+}
+
+// TestSecondAddress serves on an address that the kernel would not answer from.
+func TestSecondAddress(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+		t.Skip("the kernel chooses here")
+	}
+	s, _ := start(t, func(cfg *Config) {
+		cfg.Listen, cfg.PublicIPs = ":0", []netip.Addr{netip.MustParseAddr("127.0.0.2")}
+	})
+	a := connect(t, s, options{conn: 1, ssrc: 10})
+	b := connect(t, s, options{conn: 2, ssrc: 20})
+	ready(t, s, 2)
+	a.say("second")
+	b.hears(a.ssrc, "second")
 }
 
 // TestSplitHello lets the client's first message come in pieces, as browsers

@@ -24,7 +24,9 @@ type mmsg struct {
 // batched is a Trunk over recvmmsg and sendmmsg.
 type batched struct {
 	*batchSender
-	in batch
+	in   batch
+	room int     // for the control messages of a datagram
+	at   []local // of a wildcard socket only: where datagrams came to
 
 	// Arguments and results of the callbacks, which are made once.
 	readFD    func(fd uintptr) bool
@@ -36,6 +38,7 @@ type batched struct {
 const (
 	controlSize = 24 // CMSG_SPACE(2) on 64 bits
 	arrivalSize = 32 // CMSG_SPACE of a timespec
+	sourceSize  = 40 // CMSG_SPACE of an Inet6Pktinfo, larger than an Inet4Pktinfo
 )
 
 // batch is the kernel's view of some messages.
@@ -68,7 +71,12 @@ func newBatched(b *net.UDPConn) (Trunk, error) {
 	_, err = unix.GetsockoptInt(d.fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	gso := err == nil
 	_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
-	s := &batched{batchSender: newBatchSender(newBase(d), d, gso), in: newBatch(MaxBatch, arrivalSize)}
+	s := &batched{batchSender: newBatchSender(newBase(d), d, gso), room: arrivalSize}
+	if d.locals != nil {
+		s.room += sourceSize
+		s.at = make([]local, MaxBatch)
+	}
+	s.in = newBatch(MaxBatch, s.room)
 	s.readFD, s.pollFD = s.read, func(uintptr) { s.read(0) }
 	return s, nil
 }
@@ -110,7 +118,7 @@ func (s *batched) prepare(ds []*Datagram) {
 		s.in.iov[i].SetLen(SlotSize)
 		h := &s.in.messages[i].header
 		h.Namelen = unix.SizeofSockaddrInet6
-		h.SetControllen(arrivalSize)
+		h.SetControllen(s.room)
 	}
 }
 
@@ -120,10 +128,16 @@ func (s *batched) take(ds []*Datagram) int {
 		d := ds[i]
 		d.N, d.From, d.At = int(s.in.messages[i].n), address(&s.in.names[i]), 0
 		c := (*unix.Cmsghdr)(unsafe.Pointer(s.in.messages[i].header.Control))
-		if s.in.messages[i].header.Controllen == arrivalSize && c.Level == unix.SOL_SOCKET && c.Type == unix.SCM_TIMESTAMPNS {
-			at := (*unix.Timespec)(unsafe.Pointer(&s.in.control[i*arrivalSize+unix.CmsgLen(0)]))
+		if s.in.messages[i].header.Controllen >= arrivalSize && c.Level == unix.SOL_SOCKET && c.Type == unix.SCM_TIMESTAMPNS {
+			at := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(c), unix.SizeofCmsghdr))
 			d.At = at.Nano()
 		}
+	}
+	if s.on.locals != nil {
+		for i := range s.got {
+			s.at[i] = cameTo(&s.in.messages[i].header)
+		}
+		s.on.locals.note(ds[:s.got], s.at[:s.got])
 	}
 	return s.got
 }

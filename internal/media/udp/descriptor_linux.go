@@ -24,6 +24,8 @@ type descriptor struct {
 	gate  *os.File        // an epoll instance, readable when fd is
 	raw   syscall.RawConn // of gate; uses of fd go through it, so that Close waits for them
 	local net.Addr
+	// locals is of a wildcard socket only.
+	locals *locals
 }
 
 // newDescriptor takes a socket over, or leaves it as it was.
@@ -40,12 +42,25 @@ func newDescriptor(c *net.UDPConn) (*descriptor, error) {
 	}
 	domain, err := unix.GetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
 	d.six = err == nil && domain == unix.AF_INET6
+	d.locate()
 	if err := d.watch(); err != nil {
 		_ = unix.Close(d.fd)
 		return nil, fmt.Errorf("watch media socket: %w", err)
 	}
 	_ = c.Close() // d has a descriptor of its own
 	return d, nil
+}
+
+// locate lets the kernel tell where datagrams come to, if that's not known.
+func (d *descriptor) locate() {
+	level, option := unix.IPPROTO_IP, unix.IP_PKTINFO
+	if d.six { // for IPv4 as well
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
+	}
+	a, ok := d.local.(*net.UDPAddr)
+	if ok && a.IP.IsUnspecified() && unix.SetsockoptInt(d.fd, level, option, 1) == nil {
+		d.locals = newLocals()
+	}
 }
 
 // watch makes the gate.
@@ -81,16 +96,42 @@ func (d *descriptor) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (n int, err
 	if !d.six {
 		sa = &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()}
 	}
-	var sendErr error
-	err = d.raw.Control(func(uintptr) {
-		for sendErr = unix.EINTR; sendErr == unix.EINTR; {
-			sendErr = unix.Sendto(d.fd, b, unix.MSG_DONTWAIT, sa)
-		}
-	})
-	if err = errors.Join(err, sendErr); err != nil {
+	var control []byte
+	if d.locals != nil {
+		control = d.origin(to)
+	}
+	err = d.send(b, control, sa)
+	if control != nil && lost(err) {
+		d.locals.forget(to)
+		err = d.send(b, nil, sa)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// origin returns the control message of what goes to an address, if it is known
+// from where.
+func (d *descriptor) origin(to netip.AddrPort) []byte {
+	var from [1]local
+	d.locals.find([]run{{to: to}}, from[:])
+	if from[0] == (local{}) {
+		return nil
+	}
+	c := new(source)
+	n := c.set(from[0], d.six)
+	return unsafe.Slice((*byte)(unsafe.Pointer(c)), n)
+}
+
+func (d *descriptor) send(b, control []byte, to unix.Sockaddr) error {
+	var sendErr error
+	err := d.raw.Control(func(uintptr) {
+		for sendErr = unix.EINTR; sendErr == unix.EINTR; {
+			_, sendErr = unix.SendmsgN(d.fd, b, control, to, unix.MSG_DONTWAIT)
+		}
+	})
+	return errors.Join(err, sendErr)
 }
 
 // Close ends a Read that waits.

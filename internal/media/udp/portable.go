@@ -8,7 +8,8 @@ import (
 	"os"
 )
 
-// portable is a Trunk that makes one system call per datagram.
+// portable is a Trunk that makes one system call per datagram. On a wildcard
+// socket the system chooses from which address it answers.
 type portable struct {
 	*portableSender
 	conn *net.UDPConn

@@ -25,6 +25,10 @@ type batchSender struct {
 	out  batch
 	runs []run // of out's messages
 
+	// Of a wildcard socket only: from where the runs leave.
+	here    []local
+	origins []origin
+
 	arena []byte
 	used  int
 	sent  Sent
@@ -52,6 +56,9 @@ func newBatchSender(b base, d *descriptor, gso bool) *batchSender {
 		c := (*unix.Cmsghdr)(unsafe.Pointer(s.out.messages[i].header.Control))
 		c.Level, c.Type = unix.SOL_UDP, unix.UDP_SEGMENT
 		c.SetLen(unix.CmsgLen(2))
+	}
+	if d.locals != nil {
+		s.here, s.origins = make([]local, maxQueued), make([]origin, maxQueued)
 	}
 	s.sendFD = s.send
 	return s
@@ -118,10 +125,38 @@ func (s *batchSender) Flush() {
 			*(*uint16)(unsafe.Pointer(&s.out.control[i*controlSize+unix.CmsgLen(0)])) = uint16(r.size)
 		}
 	}
+	if s.on.locals != nil {
+		s.locate()
+	}
 	for s.from = 0; s.from < len(s.runs); {
 		s.flushOnce()
 	}
 	s.runs, s.used = s.runs[:0], 0
+}
+
+// locate tells the kernel from where the runs leave.
+func (s *batchSender) locate() {
+	s.on.locals.find(s.runs, s.here)
+	for i := range s.runs {
+		if s.here[i] == (local{}) {
+			continue
+		}
+		o, h := &s.origins[i], &s.out.messages[i].header
+		n := o.source.set(s.here[i], s.on.six)
+		if h.Control == nil {
+			h.Control = (*byte)(unsafe.Pointer(&o.source))
+		} else {
+			copy(o.segment[:], s.out.control[i*controlSize:])
+			h.Control = &o.segment[0]
+			n += controlSize
+		}
+		h.SetControllen(n)
+	}
+}
+
+// located tells whether s.from leaves from where we chose.
+func (s *batchSender) located() bool {
+	return s.on.locals != nil && s.here[s.from] != local{}
 }
 
 // flushOnce sends from s.from on, and steps over what cannot be sent.
@@ -142,10 +177,13 @@ func (s *batchSender) flushOnce() {
 		return
 	}
 	r := &s.runs[s.from]
-	if r.count > 1 && (s.errno == unix.EIO || s.errno == unix.EINVAL || s.errno == unix.EMSGSIZE) {
+	switch {
+	case r.count > 1 && (s.errno == unix.EIO || s.errno == unix.EINVAL || s.errno == unix.EMSGSIZE):
 		s.gso = s.gso && s.errno != unix.EIO // the device cannot: never again
 		s.singly(r)
-	} else {
+	case s.located() && lost(s.errno):
+		s.singly(r) // WriteTo lets the kernel choose
+	default:
 		s.sent.Failed += uint64(r.count)
 	}
 	s.from++

@@ -1,7 +1,8 @@
 // Package udp reads and sends datagrams in batches over one UDP socket.
 //
 // Linux does it with recvmmsg, sendmmsg and segmentation offload, everything
-// else one by one; both behave alike. A Socket's Read and its Sender belong to
+// else one by one; both behave alike, but only on Linux does a wildcard socket
+// answer from the address that it was last talked to at. A Socket's Read and its Sender belong to
 // one goroutine; WriteTo, Wake, Branch and Close are for any. What one goroutine
 // reads for others it hands to their Branches, which send by themselves.
 package udp
