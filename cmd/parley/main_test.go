@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -123,8 +124,11 @@ var anyPort = []string{"PARLEY_LISTEN=127.0.0.1:0", "PARLEY_MEDIA=127.0.0.1:0"}
 
 // TestServe starts the program by its environment and stops it by a signal.
 func TestServe(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		t.Run(signal.String(), func(t *testing.T) {
+	// What this process catches, its children don't begin by ignoring, even
+	// when it runs under nohup.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	for _, stop := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(stop.String(), func(t *testing.T) {
 			t.Parallel()
 			cmd := command(t, anyPort, "serve", "--data", "d")
 			var log bytes.Buffer
@@ -136,7 +140,7 @@ func TestServe(t *testing.T) {
 			if err != nil || json.Unmarshal(b, &file) != nil || !strings.Contains(line, file.TCP) {
 				t.Errorf("client.json: %s, %v", b, err)
 			}
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := cmd.Process.Signal(stop); err != nil {
 				t.Fatal(err)
 			}
 			if err := cmd.Wait(); err != nil {
@@ -164,8 +168,8 @@ func by(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
 func TestNohup(t *testing.T) {
 	cmd := by(t, command(t, anyPort, "serve"), "trap '' HUP")
 	announced(t, cmd)
-	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		if err := cmd.Process.Signal(signal); err != nil {
+	for _, stop := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(stop); err != nil {
 			t.Fatal(err)
 		}
 	}
