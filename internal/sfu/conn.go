@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"parley/internal/media/rtcp"
 	"parley/internal/media/srtp"
 	"parley/internal/media/stun"
+	"parley/internal/media/udp"
 )
 
 const (
@@ -29,7 +29,7 @@ type conn struct {
 	subs      []subscription // by the room's voices; as many as it needed so far
 	views     []*view        // by the room's video slots; nil = never wanted
 	out       srtp.Context   // nil until the handshake is done
-	addr      netip.AddrPort // where packets go; invalid before the first check
+	addr      udp.Peer       // where packets go; invalid before the first check
 	path      *path          // nil before it wanted video
 	served    uint64         // the last batch it got
 	transport uint16         // number of the next packet to it
@@ -47,9 +47,9 @@ type conn struct {
 	rtt          time.Duration // smoothed; 0 = not known
 
 	addrSeen    time.Duration // last packet from where packets go
-	addrs       []netip.AddrPort
-	controlling bool           // the client chooses the address
-	nominated   netip.AddrPort // the one it chose last, while it has another
+	addrs       []udp.Peer
+	controlling bool     // the client chooses the address
+	nominated   udp.Peer // the one it chose last, while it has another
 	session     *session
 	plain       int // bytes of its handshake
 

@@ -1,10 +1,9 @@
 package sfu
 
 import (
-	"net/netip"
-
 	"parley/internal/media/rtcp"
 	"parley/internal/media/srtp"
+	"parley/internal/media/udp"
 )
 
 const (
@@ -14,7 +13,7 @@ const (
 
 // rtcp takes in what a client reports. Sender reports go on to those who get
 // the stream: times are the sender's, which keeps lips and voice together.
-func (sh *shard) rtcp(c *conn, b []byte, from netip.AddrPort) {
+func (sh *shard) rtcp(c *conn, b []byte, from udp.Peer) {
 	if c.in == nil {
 		sh.count.Drops.Early++
 		return

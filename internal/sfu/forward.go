@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 
@@ -9,11 +8,12 @@ import (
 	"parley/internal/media/rtcp"
 	"parley/internal/media/rtp"
 	"parley/internal/media/srtp"
+	"parley/internal/media/udp"
 )
 
 // rtp takes in one packet: opened in place, counted, and queued for the end of
 // the batch if it is to be heard.
-func (sh *shard) rtp(c *conn, b []byte, from netip.AddrPort) {
+func (sh *shard) rtp(c *conn, b []byte, from udp.Peer) {
 	var h rtp.Header
 	if !h.Parse(b) {
 		sh.count.Drops.Malformed++

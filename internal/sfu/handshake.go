@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,7 +57,7 @@ var (
 type handshake struct {
 	socket  udp.Socket
 	records *packetio.Buffer // from the shard
-	remote  *atomic.Pointer[netip.AddrPort]
+	remote  *atomic.Pointer[udp.Peer]
 	active  bool // we are the client of it
 	left    atomic.Bool
 
@@ -71,7 +70,7 @@ type handshake struct {
 // shake starts the handshake of a connection whose address is known.
 func (sh *shard) shake(c *conn) {
 	ctx, cancel := context.WithCancel(sh.server.ctx)
-	h := &handshake{socket: sh.socket, records: packetio.NewBuffer(), active: c.client.Active(), remote: new(atomic.Pointer[netip.AddrPort])}
+	h := &handshake{socket: sh.socket, records: packetio.NewBuffer(), active: c.client.Active(), remote: new(atomic.Pointer[udp.Peer])}
 	h.records.SetLimitCount(maxRecords)
 	h.records.SetLimitSize(maxBacklog)
 	addr := c.addr
@@ -254,7 +253,7 @@ func (h *handshake) Write(line []byte) (int, error) {
 // packetConn lets pion read a handshake's records and write to its address.
 type packetConn struct{ *handshake }
 
-func (p packetConn) addr() net.Addr { return net.UDPAddrFromAddrPort(*p.remote.Load()) }
+func (p packetConn) addr() net.Addr { return net.UDPAddrFromAddrPort(p.remote.Load().AddrPort) }
 
 func (p packetConn) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, err := p.records.Read(b)

@@ -21,13 +21,13 @@ import (
 type counting struct {
 	space []byte
 	sent  udp.Sent
-	last  netip.AddrPort
+	last  udp.Peer
 	runs  uint64 // changes of the receiver
-	keep  func(b []byte, to netip.AddrPort)
+	keep  func(b []byte, to udp.Peer)
 }
 
 func (s *counting) Space(n int) []byte { return s.space[:n:n] }
-func (s *counting) Send(n int, to netip.AddrPort) {
+func (s *counting) Send(n int, to udp.Peer) {
 	if to != s.last {
 		s.runs, s.last = s.runs+1, to
 	}
@@ -37,15 +37,15 @@ func (s *counting) Send(n int, to netip.AddrPort) {
 		s.keep(s.space[:n], to)
 	}
 }
-func (s *counting) Flush()                             { s.sent.Calls++ }
-func (s *counting) Sent() udp.Sent                     { return s.sent }
-func (*counting) Read([]*udp.Datagram) (int, error)    { return 0, udp.ErrWoken }
-func (*counting) Poll([]*udp.Datagram) int             { return 0 }
-func (*counting) SetDeadline(time.Time)                {}
-func (*counting) Wake()                                {}
-func (*counting) WriteTo([]byte, netip.AddrPort) error { return nil }
-func (*counting) LocalAddr() netip.AddrPort            { return netip.AddrPort{} }
-func (*counting) Close() error                         { return nil }
+func (s *counting) Flush()                          { s.sent.Calls++ }
+func (s *counting) Sent() udp.Sent                  { return s.sent }
+func (*counting) Read([]*udp.Datagram) (int, error) { return 0, udp.ErrWoken }
+func (*counting) Poll([]*udp.Datagram) int          { return 0 }
+func (*counting) SetDeadline(time.Time)             {}
+func (*counting) Wake()                             {}
+func (*counting) WriteTo([]byte, udp.Peer) error    { return nil }
+func (*counting) LocalAddr() netip.AddrPort         { return netip.AddrPort{} }
+func (*counting) Close() error                      { return nil }
 
 // bench is a shard with connections that skipped the handshake: the first
 // ones send.
@@ -88,7 +88,7 @@ func (b *bench) conn(tb testing.TB, id int64, material []byte) *conn {
 		streams: []stream{{ssrc: uint32(id + 1)}}, client: colibri.Join{},
 	}
 	b.add(c, true)
-	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}), 4000)
+	addr := udp.Peer{AddrPort: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(id >> 8), byte(id)}), 4000)}
 	b.claim(c, addr)
 	b.move(c, addr)
 	b.ready(c, in, out)
@@ -368,7 +368,7 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, data []byte, known bool) {
 		var d udp.Datagram
 		d.N = copy(d.Slot[:], data)
-		d.From = netip.MustParseAddrPort("192.0.2.1:9")
+		d.From = udp.Peer{AddrPort: netip.MustParseAddrPort("192.0.2.1:9")}
 		if known {
 			d.From = b.senders[0].addr
 		}

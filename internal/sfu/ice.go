@@ -1,7 +1,6 @@
 package sfu
 
 import (
-	"net/netip"
 	"slices"
 
 	"parley/internal/media/rtp"
@@ -72,7 +71,7 @@ func (sh *shard) check(d *udp.Datagram) *udp.Datagram {
 }
 
 // reply responds to a check that proved right.
-func (sh *shard) reply(check []byte, from netip.AddrPort) {
+func (sh *shard) reply(check []byte, from udp.Peer) {
 	var r stun.Request
 	if !r.Parse(check) {
 		return
@@ -83,14 +82,14 @@ func (sh *shard) reply(check []byte, from netip.AddrPort) {
 }
 
 // respond answers a connection's check.
-func (sh *shard) respond(c *conn, r *stun.Request, from netip.AddrPort) {
+func (sh *shard) respond(c *conn, r *stun.Request, from udp.Peer) {
 	if !sh.claim(c, from) {
 		sh.count.Drops.Stun++
 		return
 	}
 	sh.count.Stun++
 	c.seen, c.controlling = sh.now, r.Controlling
-	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), r, from)
+	n := c.auth.Respond(sh.socket.Space(stun.ResponseSize), r, from.AddrPort)
 	sh.socket.Send(n, from)
 	switch {
 	case c.addr == from:
@@ -109,7 +108,7 @@ func (sh *shard) respond(c *conn, r *stun.Request, from netip.AddrPort) {
 
 // claim notes that a connection's client is at an address. One where another
 // client talks right now stays that one's.
-func (sh *shard) claim(c *conn, from netip.AddrPort) bool {
+func (sh *shard) claim(c *conn, from udp.Peer) bool {
 	if sh.byAddr[from] == c {
 		return true
 	}
@@ -131,7 +130,7 @@ func (sh *shard) claim(c *conn, from netip.AddrPort) bool {
 
 // move sends to an address from now on. What was learnt of the way to another
 // one says little of this one's.
-func (sh *shard) move(c *conn, to netip.AddrPort) {
+func (sh *shard) move(c *conn, to udp.Peer) {
 	if c.addr != to && c.addr.IsValid() {
 		c.rtt = 0
 		if c.path != nil {
@@ -148,7 +147,7 @@ func (sh *shard) move(c *conn, to netip.AddrPort) {
 // follow notes an authenticated packet. A client that cannot nominate is where
 // its packets come from; one that can, is where it nominated, or anywhere once
 // its old address fell silent.
-func (sh *shard) follow(c *conn, from netip.AddrPort) {
+func (sh *shard) follow(c *conn, from udp.Peer) {
 	c.seen = sh.now
 	switch {
 	case c.addr == from:

@@ -2,13 +2,13 @@ package sfu
 
 import (
 	"encoding/binary"
-	"net/netip"
 	"testing"
 	"time"
 
 	"parley/internal/media/rtcp"
 	"parley/internal/media/rtp"
 	"parley/internal/media/srtp"
+	"parley/internal/media/udp"
 )
 
 // link is the way from a bench to one viewer: a bottleneck with a queue. What
@@ -54,7 +54,7 @@ func newLink(t *testing.T, size int) *link {
 }
 
 // carry takes a packet that leaves.
-func (l *link) carry(b []byte, to netip.AddrPort) {
+func (l *link) carry(b []byte, to udp.Peer) {
 	l.busy = max(l.busy, l.now)
 	if to != l.viewer.addr || rtp.IsRTCP(b) || l.rate == 0 || l.busy-l.now > 300*time.Millisecond {
 		return

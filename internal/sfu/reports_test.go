@@ -160,9 +160,9 @@ func TestRepeatedOnce(t *testing.T) {
 func TestAnotherPath(t *testing.T) {
 	s := newStage(t)
 	s.show(180)
-	p, other := s.to.path, netip.MustParseAddrPort("10.1.2.3:4000")
+	p, other := s.to.path, udp.Peer{AddrPort: netip.MustParseAddrPort("10.1.2.3:4000")}
 	for _, tt := range []struct {
-		to   netip.AddrPort
+		to   udp.Peer
 		rate int64
 		rtt  time.Duration
 	}{{s.to.addr, 5e6, time.Second}, {other, startRate, 0}, {other, 5e6, time.Second}} {

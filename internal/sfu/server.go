@@ -131,7 +131,7 @@ func (s *Server) grow(n int, wait time.Duration) {
 		n = runtime.GOMAXPROCS(0)
 	}
 	s.places.of = map[int64]*place{}
-	s.shards = []*shard{newShard(s, steering{away: map[netip.AddrPort]*shard{}}, s.socket)}
+	s.shards = []*shard{newShard(s, steering{away: map[udp.Peer]*shard{}}, s.socket)}
 	for i := 1; i < min(n, maxShards); i++ {
 		branch := s.socket.Branch()
 		s.shards = append(s.shards, newShard(s, steering{index: i, branch: branch}, branch))

@@ -2,18 +2,18 @@ package sfu
 
 import (
 	"context"
-	"net/netip"
 	"sync/atomic"
 
 	"parley/internal/media/record"
+	"parley/internal/media/udp"
 )
 
 // session is the DTLS side of a connection, owned by its shard.
 type session struct {
 	shard   *shard
 	conn    *conn
-	remote  *atomic.Pointer[netip.AddrPort] // where the client is
-	shaking *handshake                      // nil once there are keys
+	remote  *atomic.Pointer[udp.Peer] // where the client is
+	shaking *handshake                // nil once there are keys
 	cancel  context.CancelFunc
 	layer   *record.Layer // nil before there are keys
 	last    []byte        // of the server of the handshake: its last flight

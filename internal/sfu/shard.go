@@ -3,7 +3,6 @@ package sfu
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,8 +46,8 @@ type shard struct {
 	conns     map[connKey]*conn
 	order     []*conn // all conns, for jobs done once a second
 	byUfrag   map[string]*conn
-	byAddr    map[netip.AddrPort]*conn // authenticated addresses only
-	reporting []*conn                  // conns with arrivals to tell about
+	byAddr    map[udp.Peer]*conn // authenticated addresses only
+	reporting []*conn            // conns with arrivals to tell about
 	players   []*player
 	dirty     []*room              // rooms with packets to forward
 	planning  []*conn              // whose layers are to be chosen
@@ -78,7 +77,7 @@ func newShard(s *Server, place steering, socket udp.Socket) *shard {
 	sh := &shard{
 		steering: place, waiting: waiting{first: never}, server: s, socket: socket, events: s.events, start: time.Now(),
 		rooms: map[int64]*room{}, conns: map[connKey]*conn{}, byUfrag: map[string]*conn{},
-		byAddr: map[netip.AddrPort]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
+		byAddr: map[udp.Peer]*conn{}, scratch: make([]byte, 0, scratchSize), gapDue: never, probeDue: never, paceDue: never, done: make(chan struct{}),
 	}
 	for range maxDatagrams {
 		sh.slots = append(sh.slots, new(udp.Datagram))

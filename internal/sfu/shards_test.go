@@ -296,7 +296,7 @@ func TestHandNoAllocation(t *testing.T) {
 	}
 	defer trunk.Close()
 	b := newBench(t, 1, 20)
-	reader := newShard(b.server, steering{away: map[netip.AddrPort]*shard{}}, b.socket)
+	reader := newShard(b.server, steering{away: map[udp.Peer]*shard{}}, b.socket)
 	b.index, b.branch = 1, trunk.Branch()
 	b.server.shards = []*shard{reader, b.shard}
 	reader.away[b.senders[0].addr] = b.shard
@@ -338,8 +338,8 @@ func TestHandFull(t *testing.T) {
 	defer trunk.Close()
 	b := newBench(t, 1, 0)
 	slow := newShard(b.server, steering{index: 1, branch: trunk.Branch()}, b.socket)
-	from := netip.MustParseAddrPort("192.0.2.1:9")
-	b.away = map[netip.AddrPort]*shard{from: slow}
+	from := udp.Peer{AddrPort: netip.MustParseAddrPort("192.0.2.1:9")}
+	b.away = map[udp.Peer]*shard{from: slow}
 	d := &udp.Datagram{N: 12, From: from}
 	d.Slot[0] = 0x80
 	const many = 5000

@@ -2,7 +2,6 @@ package sfu
 
 import (
 	"bytes"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -16,9 +15,9 @@ import (
 // asks the reader, and answers the client's check once it has it: so the reader
 // knows it before the client sends more.
 type steering struct {
-	index  int                       // in the server's shards; immutable
-	branch *udp.Branch               // where the reader puts its mail; nil of the reader
-	away   map[netip.AddrPort]*shard // of the reader: addresses that others have
+	index  int                 // in the server's shards; immutable
+	branch *udp.Branch         // where the reader puts its mail; nil of the reader
+	away   map[udp.Peer]*shard // of the reader: addresses that others have
 }
 
 // alphabet is that of ICE strings.
@@ -51,12 +50,12 @@ func (sh *shard) hand(d *udp.Datagram, to *shard) *udp.Datagram {
 }
 
 // has tells whether an address is the shard's, or may be without asking.
-func (sh *shard) has(a netip.AddrPort) bool {
+func (sh *shard) has(a udp.Peer) bool {
 	return sh.byAddr[a] != nil || sh.branch == nil && sh.away[a] == nil
 }
 
 // acquire asks for the address that a check came from, and answers it then.
-func (sh *shard) acquire(check []byte, from netip.AddrPort) {
+func (sh *shard) acquire(check []byte, from udp.Peer) {
 	check = bytes.Clone(check)
 	sh.server.reader().post(func() {
 		sh.server.reader().grant(from, sh, func() {
@@ -70,7 +69,7 @@ func (sh *shard) acquire(check []byte, from netip.AddrPort) {
 
 // grant gives an address to a shard, and runs done there, unless a client of
 // another shard talks from there right now. The reader does it.
-func (sh *shard) grant(a netip.AddrPort, to *shard, done func()) {
+func (sh *shard) grant(a udp.Peer, to *shard, done func()) {
 	owner := sh.away[a]
 	switch {
 	case owner != nil && owner != to:
@@ -95,7 +94,7 @@ func (sh *shard) grant(a netip.AddrPort, to *shard, done func()) {
 }
 
 // forget notes that a shard gave up an address.
-func (sh *shard) forget(a netip.AddrPort, owner *shard) {
+func (sh *shard) forget(a udp.Peer, owner *shard) {
 	if sh.away[a] == owner {
 		delete(sh.away, a)
 	}
@@ -103,7 +102,7 @@ func (sh *shard) forget(a netip.AddrPort, owner *shard) {
 
 // yield takes an address from its connection, unless its client talks from
 // there right now.
-func (sh *shard) yield(a netip.AddrPort) bool {
+func (sh *shard) yield(a udp.Peer) bool {
 	c := sh.byAddr[a]
 	if c == nil {
 		return true
@@ -111,13 +110,13 @@ func (sh *shard) yield(a netip.AddrPort) bool {
 	if c.addr == a && sh.now-c.addrSeen < stale {
 		return false
 	}
-	c.addrs = slices.DeleteFunc(c.addrs, func(b netip.AddrPort) bool { return b == a })
+	c.addrs = slices.DeleteFunc(c.addrs, func(b udp.Peer) bool { return b == a })
 	delete(sh.byAddr, a)
 	return true
 }
 
 // giveUp lets others have addresses.
-func (sh *shard) giveUp(addrs ...netip.AddrPort) {
+func (sh *shard) giveUp(addrs ...udp.Peer) {
 	for _, a := range addrs {
 		delete(sh.byAddr, a)
 	}

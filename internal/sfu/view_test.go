@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
-	"net/netip"
 	"testing"
 	"time"
 
@@ -55,7 +54,7 @@ func newStage(t *testing.T, change ...func(*conn)) *stage {
 	return s
 }
 
-func (s *stage) keep(b []byte, to netip.AddrPort) {
+func (s *stage) keep(b []byte, to udp.Peer) {
 	if rtp.IsRTCP(b) {
 		for p, rest, ok := rtcp.Next(b); ok; p, rest, ok = rtcp.Next(rest) {
 			if media, ok := p.PLI(); ok && to == s.from.addr {
@@ -243,7 +242,7 @@ func TestAlign(t *testing.T) {
 	s := newStage(t)
 	reports := map[uint32]uint64{} // timestamp as told to the viewer -> NTP
 	keep := s.socket.keep
-	s.socket.keep = func(b []byte, to netip.AddrPort) {
+	s.socket.keep = func(b []byte, to udp.Peer) {
 		keep(b, to)
 		if p, _, ok := rtcp.Next(b); ok && to == s.to.addr && rtp.IsRTCP(b) {
 			if r, ok := p.Sender(); ok {

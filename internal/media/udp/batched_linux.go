@@ -25,8 +25,8 @@ type mmsg struct {
 type batched struct {
 	*batchSender
 	in   batch
-	room int     // for the control messages of a datagram
-	at   []local // of a wildcard socket only: where datagrams came to
+	room int // for the control messages of a datagram
+	here locals
 
 	// Arguments and results of the callbacks, which are made once.
 	readFD    func(fd uintptr) bool
@@ -72,9 +72,9 @@ func newBatched(b *net.UDPConn) (Trunk, error) {
 	gso := err == nil
 	_ = unix.SetsockoptInt(d.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) // without it, no datagram has a time
 	s := &batched{batchSender: newBatchSender(newBase(d), d, gso), room: arrivalSize}
-	if d.locals != nil {
+	if d.wild {
 		s.room += sourceSize
-		s.at = make([]local, MaxBatch)
+		s.here = locals{}
 	}
 	s.in = newBatch(MaxBatch, s.room)
 	s.readFD, s.pollFD = s.read, func(uintptr) { s.read(0) }
@@ -126,18 +126,16 @@ func (s *batched) prepare(ds []*Datagram) {
 func (s *batched) take(ds []*Datagram) int {
 	for i := range s.got {
 		d := ds[i]
-		d.N, d.From, d.At = int(s.in.messages[i].n), address(&s.in.names[i]), 0
-		c := (*unix.Cmsghdr)(unsafe.Pointer(s.in.messages[i].header.Control))
-		if s.in.messages[i].header.Controllen >= arrivalSize && c.Level == unix.SOL_SOCKET && c.Type == unix.SCM_TIMESTAMPNS {
+		h := &s.in.messages[i].header
+		d.N, d.From, d.At = int(s.in.messages[i].n), Peer{AddrPort: address(&s.in.names[i])}, 0
+		c := (*unix.Cmsghdr)(unsafe.Pointer(h.Control))
+		if h.Controllen >= arrivalSize && c.Level == unix.SOL_SOCKET && c.Type == unix.SCM_TIMESTAMPNS {
 			at := (*unix.Timespec)(unsafe.Add(unsafe.Pointer(c), unix.SizeofCmsghdr))
 			d.At = at.Nano()
 		}
-	}
-	if s.on.locals != nil {
-		for i := range s.got {
-			s.at[i] = cameTo(&s.in.messages[i].header)
+		if s.here != nil {
+			d.From.at = s.here.known(cameTo(h))
 		}
-		s.on.locals.note(ds[:s.got], s.at[:s.got])
 	}
 	return s.got
 }

@@ -13,7 +13,7 @@ import (
 // mail makes a datagram that says which one it is.
 func mail(d *Datagram, i int) *Datagram {
 	d.N = copy(d.Slot[:], []byte{byte(i >> 8), byte(i)})
-	d.From = netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))
+	d.From.AddrPort = netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))
 	return d
 }
 

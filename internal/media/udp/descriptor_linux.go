@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -24,8 +23,7 @@ type descriptor struct {
 	gate  *os.File        // an epoll instance, readable when fd is
 	raw   syscall.RawConn // of gate; uses of fd go through it, so that Close waits for them
 	local net.Addr
-	// locals is of a wildcard socket only.
-	locals *locals
+	wild  bool // bound to all addresses, and told which one datagrams come to
 }
 
 // newDescriptor takes a socket over, or leaves it as it was.
@@ -58,9 +56,7 @@ func (d *descriptor) locate() {
 		level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO
 	}
 	a, ok := d.local.(*net.UDPAddr)
-	if ok && a.IP.IsUnspecified() && unix.SetsockoptInt(d.fd, level, option, 1) == nil {
-		d.locals = newLocals()
-	}
+	d.wild = ok && a.IP.IsUnspecified() && unix.SetsockoptInt(d.fd, level, option, 1) == nil
 }
 
 // watch makes the gate.
@@ -90,45 +86,21 @@ func (d *descriptor) SetReadDeadline(t time.Time) error { return d.gate.SetReadD
 
 func (d *descriptor) LocalAddr() net.Addr { return d.local }
 
-// WriteToUDPAddrPort doesn't wait for room in the socket's buffer.
-func (d *descriptor) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (n int, err error) {
+// write doesn't wait for room in the socket's buffer.
+func (d *descriptor) write(b []byte, to Peer) error {
 	sa := unix.Sockaddr(&unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
 	if !d.six {
 		sa = &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().Unmap().As4()}
 	}
 	var control []byte
-	if d.locals != nil {
-		control = d.origin(to)
+	if to.at != nil {
+		c := new(source)
+		control = unsafe.Slice((*byte)(unsafe.Pointer(c)), c.set(to.at, d.six))
 	}
-	err = d.send(b, control, sa)
-	if control != nil && lost(err) {
-		d.locals.forget(to)
-		err = d.send(b, nil, sa)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-// origin returns the control message of what goes to an address, if it is known
-// from where.
-func (d *descriptor) origin(to netip.AddrPort) []byte {
-	var from [1]local
-	d.locals.find([]run{{to: to}}, from[:])
-	if from[0] == (local{}) {
-		return nil
-	}
-	c := new(source)
-	n := c.set(from[0], d.six)
-	return unsafe.Slice((*byte)(unsafe.Pointer(c)), n)
-}
-
-func (d *descriptor) send(b, control []byte, to unix.Sockaddr) error {
 	var sendErr error
 	err := d.raw.Control(func(uintptr) {
 		for sendErr = unix.EINTR; sendErr == unix.EINTR; {
-			_, sendErr = unix.SendmsgN(d.fd, b, control, to, unix.MSG_DONTWAIT)
+			_, sendErr = unix.SendmsgN(d.fd, b, control, sa, unix.MSG_DONTWAIT)
 		}
 	})
 	return errors.Join(err, sendErr)

@@ -1,3 +1,5 @@
+//go:build linux && (amd64 || arm64)
+
 package udp
 
 import (
@@ -75,7 +77,7 @@ func TestOffload(t *testing.T) {
 		t.Skip("no segmentation offload here")
 	}
 	for i := range 100 {
-		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(20000+i))
+		to := Peer{AddrPort: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(20000+i))}
 		for range 10 {
 			s.Space(120)
 			s.Send(120, to)

@@ -69,8 +69,8 @@ func client(t *testing.T, six bool) *net.UDPConn {
 	return c
 }
 
-// asked lets a client talk to one of the addresses and returns the client's.
-func asked(t *testing.T, s *batched, c *net.UDPConn, at netip.Addr) netip.AddrPort {
+// asked lets a client talk to one of the addresses and returns who talked there.
+func asked(t *testing.T, s *batched, c *net.UDPConn, at netip.Addr) Peer {
 	t.Helper()
 	if _, err := c.WriteToUDPAddrPort([]byte("?"), netip.AddrPortFrom(at, s.LocalAddr().Port())); err != nil {
 		t.Fatal(err)
@@ -159,79 +159,78 @@ func TestAnswersConnected(t *testing.T) {
 	}
 }
 
-// TestAnswersFollow moves a client from one of the machine's addresses to others.
-func TestAnswersFollow(t *testing.T) {
-	s := wildcard(t, "udp", ":0")
-	b, c := s.Branch(), client(t, false)
-	for _, at := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.2"} {
-		to := asked(t, s, c, netip.MustParseAddr(at))
-		for range 3 {
-			b.Space(100)
-			b.Send(100, to)
+// TestAnswersEach lets a client talk to several addresses at once, as ICE does:
+// what one batch holds is answered from where each of it was asked.
+func TestAnswersEach(t *testing.T) {
+	s, c := wildcard(t, "udp", ":0"), client(t, false)
+	const n = 60
+	for i := range n {
+		at := netip.AddrFrom4([4]byte{127, 0, 0, byte(1 + i%3)})
+		if _, err := c.WriteToUDPAddrPort([]byte{byte(1 + i%3)}, netip.AddrPortFrom(at, s.LocalAddr().Port())); err != nil {
+			t.Fatal(err)
 		}
-		b.Flush()
-		answers(t, c, netip.MustParseAddr(at), 3, 100)
+	}
+	s.SetDeadline(time.Now().Add(10 * time.Second))
+	ds, b := slots(n), s.Branch()
+	got, err := s.Read(ds)
+	if got < 2 || err != nil {
+		t.Fatalf("a batch of %d, %v", got, err)
+	}
+	for _, d := range ds[:got] {
+		copy(b.Space(1), d.Bytes())
+		b.Send(1, d.From)
+	}
+	b.Flush()
+	for range got {
+		_, from, err := c.ReadFromUDPAddrPort(ds[0].Slot[:])
+		if err != nil || from.Addr().As4()[3] != ds[0].Slot[0] {
+			t.Errorf("%d was answered from %v, %v", ds[0].Slot[0], from, err)
+		}
 	}
 }
 
-// TestAddressLost answers from an address that the machine has no more: the
-// kernel chooses another one.
+// TestAddressLost answers from an address that the machine has no more. That
+// costs those packets, no others.
 func TestAddressLost(t *testing.T) {
 	for _, network := range []string{"udp", "udp4"} {
 		s, c := wildcard(t, network, "0.0.0.0:0"), client(t, false)
-		to := c.LocalAddr().(*net.UDPAddr).AddrPort()
-		for _, n := range []int{1, 5} {
-			if s.on.locals == nil {
-				t.Fatal("no table")
-			}
-			s.on.locals.note([]*Datagram{{From: to}}, []local{{addr: netip.MustParseAddr("203.0.113.1").As16()}})
-			for range n {
-				s.Space(100)
-				s.Send(100, to)
-			}
-			s.Flush()
-			answers(t, c, netip.MustParseAddr("127.0.0.1"), n, 100)
-			if len(s.on.locals.now) != 0 {
-				t.Error("still remembered")
-			}
+		good := Peer{AddrPort: c.LocalAddr().(*net.UDPAddr).AddrPort()}
+		bad := Peer{good.AddrPort, &local{addr: netip.MustParseAddr("203.0.113.1").As16()}}
+		for range 5 {
+			s.Space(100)
+			s.Send(100, bad)
 		}
-		if sent := s.Sent(); sent.Packets != 6 || sent.Failed != 0 {
+		s.Space(10)
+		s.Send(10, good)
+		s.Flush()
+		answers(t, c, netip.MustParseAddr("127.0.0.1"), 1, 10)
+		if sent := s.Sent(); sent.Packets != 1 || sent.Failed != 5 {
 			t.Errorf("sent %+v", sent)
 		}
+		if s.WriteTo([]byte("!"), bad) == nil {
+			t.Error("sent from another address")
+		}
 	}
 }
 
-// TestLocalsBounded floods the table: it stays small, and keeps who is sent to.
+// TestLocalsBounded floods the table: it stays small, and each address is one.
 func TestLocalsBounded(t *testing.T) {
-	l, d, at := newLocals(), []*Datagram{new(Datagram)}, []local{{link: 1}}
-	note := func(i int) netip.AddrPort {
-		d[0].From = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1)
-		l.note(d, at)
-		return d[0].From
-	}
-	sent, silent := []run{{to: note(1)}}, []run{{to: note(2)}}
-	from := make([]local, 1)
-	for i := range 3 * mostLocals {
-		note(i + 3)
-		if i%1000 == 0 {
-			l.find(sent, from)
-		}
-		if n := len(l.now) + len(l.old); n > mostLocals {
-			t.Fatalf("%d entries", n)
+	l := locals{}
+	first := l.known(local{link: 1})
+	for i := range uint32(3 * mostLocals) {
+		if at := l.known(local{link: i + 1}); (at != nil) != (i < mostLocals) || at != nil && at.link != i+1 {
+			t.Fatalf("%d: %v", i, at)
 		}
 	}
-	if l.find(sent, from); from[0] != at[0] {
-		t.Error("who is sent to was forgotten")
-	}
-	if l.find(silent, from); from[0] != (local{}) {
-		t.Error("who is silent was kept")
+	if len(l) != mostLocals || l.known(local{link: 1}) != first || l.known(local{}) != nil {
+		t.Errorf("%d entries", len(l))
 	}
 }
 
-// A socket of one address has nothing to remember.
-func TestBoundRemembersNothing(t *testing.T) {
+// A socket of one address has nothing to tell apart.
+func TestBoundTellsNothing(t *testing.T) {
 	s := wildcard(t, "udp", "127.0.0.1:0")
-	if s.on.locals != nil || s.at != nil || s.origins != nil || s.room != arrivalSize {
+	if s.here != nil || s.origins != nil || s.room != arrivalSize {
 		t.Error("there is a table")
 	}
 }
@@ -254,8 +253,8 @@ func TestWildcardNoAllocation(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations for ten packets", n)
 	}
-	if len(s.on.locals.now) != 1 {
-		t.Errorf("%d entries", len(s.on.locals.now))
+	if len(s.here) != 1 {
+		t.Errorf("%d entries", len(s.here))
 	}
 }
 

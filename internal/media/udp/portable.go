@@ -15,6 +15,14 @@ type portable struct {
 	conn *net.UDPConn
 }
 
+// plain is Go's own socket.
+type plain struct{ *net.UDPConn }
+
+func (c plain) write(b []byte, to Peer) error {
+	_, err := c.WriteToUDPAddrPort(b, to.AddrPort)
+	return err
+}
+
 // portableSender is its sending half.
 type portableSender struct {
 	base
@@ -25,11 +33,11 @@ type portableSender struct {
 }
 
 type queued struct {
-	from, to int
-	addr     netip.AddrPort
+	start, end int
+	to         Peer
 }
 
-func newPortable(c *net.UDPConn) *portable { return &portable{newPortableSender(newBase(c)), c} }
+func newPortable(c *net.UDPConn) *portable { return &portable{newPortableSender(newBase(plain{c})), c} }
 
 func newPortableSender(b base) *portableSender {
 	return &portableSender{base: b, arena: make([]byte, arenaSize), queued: make([]queued, 0, maxQueued)}
@@ -47,7 +55,7 @@ func (s *portable) Read(ds []*Datagram) (int, error) {
 	case err != nil:
 		return 0, fmt.Errorf("read datagram: %w", err)
 	}
-	d.N, d.At, d.From = n, 0, netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	d.N, d.At, d.From = n, 0, Peer{AddrPort: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}
 	return 1, nil
 }
 
@@ -61,18 +69,18 @@ func (s *portableSender) Space(n int) []byte {
 	return s.arena[s.used : s.used+n : s.used+n]
 }
 
-func (s *portableSender) Send(n int, to netip.AddrPort) {
+func (s *portableSender) Send(n int, to Peer) {
 	s.queued = append(s.queued, queued{s.used, s.used + n, to})
 	s.used += n
 }
 
 func (s *portableSender) Flush() {
 	for _, q := range s.queued {
-		if s.WriteTo(s.arena[q.from:q.to], q.addr) != nil {
+		if s.WriteTo(s.arena[q.start:q.end], q.to) != nil {
 			s.sent.Failed++
 		} else {
 			s.sent.Packets++
-			s.sent.Bytes += uint64(q.to - q.from)
+			s.sent.Bytes += uint64(q.end - q.start)
 		}
 	}
 	s.sent.Calls += uint64(len(s.queued))

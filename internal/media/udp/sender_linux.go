@@ -25,9 +25,7 @@ type batchSender struct {
 	out  batch
 	runs []run // of out's messages
 
-	// Of a wildcard socket only: from where the runs leave.
-	here    []local
-	origins []origin
+	origins []origin // of a wildcard socket: from where the runs leave
 
 	arena []byte
 	used  int
@@ -43,7 +41,7 @@ type batchSender struct {
 // run is what one message holds: datagrams of size bytes, the last may be shorter.
 type run struct {
 	start, size, total, count int
-	to                        netip.AddrPort
+	to                        Peer
 	closed                    bool
 }
 
@@ -57,8 +55,8 @@ func newBatchSender(b base, d *descriptor, gso bool) *batchSender {
 		c.Level, c.Type = unix.SOL_UDP, unix.UDP_SEGMENT
 		c.SetLen(unix.CmsgLen(2))
 	}
-	if d.locals != nil {
-		s.here, s.origins = make([]local, maxQueued), make([]origin, maxQueued)
+	if d.wild {
+		s.origins = make([]origin, maxQueued)
 	}
 	s.sendFD = s.send
 	return s
@@ -85,7 +83,7 @@ func (s *batchSender) Space(n int) []byte {
 
 // Send implements Sender: a datagram joins the last run when it goes to the
 // same address and the run's sizes allow it.
-func (s *batchSender) Send(n int, to netip.AddrPort) {
+func (s *batchSender) Send(n int, to Peer) {
 	if !s.on.six && !to.Addr().Unmap().Is4() {
 		s.sent.Failed++
 		return
@@ -114,7 +112,7 @@ func (s *batchSender) Flush() {
 	for i := range s.runs {
 		r := &s.runs[i]
 		h := &s.out.messages[i].header
-		h.Namelen = s.setAddress(&s.out.names[i], r.to)
+		h.Namelen = s.setAddress(&s.out.names[i], r.to.AddrPort)
 		s.out.iov[i].Base = &s.arena[r.start]
 		s.out.iov[i].SetLen(r.total)
 		h.Control = nil
@@ -124,9 +122,9 @@ func (s *batchSender) Flush() {
 			h.SetControllen(controlSize)
 			*(*uint16)(unsafe.Pointer(&s.out.control[i*controlSize+unix.CmsgLen(0)])) = uint16(r.size)
 		}
-	}
-	if s.on.locals != nil {
-		s.locate()
+		if r.to.at != nil {
+			s.locate(i, r.to.at)
+		}
 	}
 	for s.from = 0; s.from < len(s.runs); {
 		s.flushOnce()
@@ -134,29 +132,18 @@ func (s *batchSender) Flush() {
 	s.runs, s.used = s.runs[:0], 0
 }
 
-// locate tells the kernel from where the runs leave.
-func (s *batchSender) locate() {
-	s.on.locals.find(s.runs, s.here)
-	for i := range s.runs {
-		if s.here[i] == (local{}) {
-			continue
-		}
-		o, h := &s.origins[i], &s.out.messages[i].header
-		n := o.source.set(s.here[i], s.on.six)
-		if h.Control == nil {
-			h.Control = (*byte)(unsafe.Pointer(&o.source))
-		} else {
-			copy(o.segment[:], s.out.control[i*controlSize:])
-			h.Control = &o.segment[0]
-			n += controlSize
-		}
-		h.SetControllen(n)
+// locate tells the kernel from where a run leaves.
+func (s *batchSender) locate(i int, at *local) {
+	o, h := &s.origins[i], &s.out.messages[i].header
+	n := o.source.set(at, s.on.six)
+	if h.Control == nil {
+		h.Control = (*byte)(unsafe.Pointer(&o.source))
+	} else {
+		copy(o.segment[:], s.out.control[i*controlSize:])
+		h.Control = &o.segment[0]
+		n += controlSize
 	}
-}
-
-// located tells whether s.from leaves from where we chose.
-func (s *batchSender) located() bool {
-	return s.on.locals != nil && s.here[s.from] != local{}
+	h.SetControllen(n)
 }
 
 // flushOnce sends from s.from on, and steps over what cannot be sent.
@@ -181,8 +168,6 @@ func (s *batchSender) flushOnce() {
 	case r.count > 1 && (s.errno == unix.EIO || s.errno == unix.EINVAL || s.errno == unix.EMSGSIZE):
 		s.gso = s.gso && s.errno != unix.EIO // the device cannot: never again
 		s.singly(r)
-	case s.located() && lost(s.errno):
-		s.singly(r) // WriteTo lets the kernel choose
 	default:
 		s.sent.Failed += uint64(r.count)
 	}

@@ -2,8 +2,7 @@
 //
 // Linux does it with recvmmsg, sendmmsg and segmentation offload, everything
 // else one by one; both behave alike, but only on Linux does a wildcard socket
-// answer from the address that it was last talked to at. A Socket's Read and its Sender belong to
-// one goroutine; WriteTo, Wake, Branch and Close are for any. What one goroutine
+// tell its own addresses apart. A Socket's Read and its Sender belong to one goroutine; WriteTo, Wake, Branch and Close are for any. What one goroutine
 // reads for others it hands to their Branches, which send by themselves.
 package udp
 
@@ -29,12 +28,26 @@ const (
 // ErrWoken is returned by Read when its deadline passed or Wake was called.
 var ErrWoken = errors.New("udp: woken")
 
+// Peer is who is talked with and, on a wildcard socket, at which of this
+// machine's addresses: what ICE calls a pair. Answers go back the same way
+// (RFC 8489 6.3.1.2), where the kernel would choose by the route.
+type Peer struct {
+	netip.AddrPort        // IPv4 as such, never mapped
+	at             *local // nil for the kernel to choose
+}
+
+// local is an address of this machine.
+type local struct {
+	addr [16]byte // IPv4 mapped
+	link uint32   // index of the interface of a link-local address, else 0
+}
+
 // Datagram is one datagram and where it came from.
 type Datagram struct {
 	Slot [SlotSize]byte
 	N    int
-	From netip.AddrPort // IPv4 as such, never mapped
-	At   int64          // when it came, in ns of Unix time; 0 = not told
+	From Peer
+	At   int64 // when it came, in ns of Unix time; 0 = not told
 }
 
 // Bytes returns what was received.
@@ -53,7 +66,7 @@ type Sender interface {
 	// Space returns n bytes to write a datagram into.
 	Space(n int) []byte
 	// Send queues the first n bytes of the last Space.
-	Send(n int, to netip.AddrPort)
+	Send(n int, to Peer)
 	// Flush sends what is queued.
 	Flush()
 	// Sent returns what was sent so far.
@@ -75,7 +88,7 @@ type Socket interface {
 	// came before; the reader sets a new deadline afterwards.
 	Wake()
 	// WriteTo sends one datagram now.
-	WriteTo(b []byte, to netip.AddrPort) error
+	WriteTo(b []byte, to Peer) error
 	// LocalAddr returns the address the socket is bound to.
 	LocalAddr() netip.AddrPort
 	// Close closes the socket, its trunk and all branches.
@@ -131,10 +144,10 @@ type base struct {
 	closed chan struct{}
 }
 
-// conn is what base needs of a net.UDPConn.
+// conn is a bound UDP socket.
 type conn interface {
 	SetReadDeadline(t time.Time) error
-	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	write(b []byte, to Peer) error
 	LocalAddr() net.Addr
 	Close() error
 }
@@ -148,8 +161,8 @@ func (s base) SetDeadline(t time.Time) { _ = s.conn.SetReadDeadline(t) }
 
 func (s base) Wake() { _ = s.conn.SetReadDeadline(longAgo()) }
 
-func (s base) WriteTo(b []byte, to netip.AddrPort) error {
-	if _, err := s.conn.WriteToUDPAddrPort(b, to); err != nil {
+func (s base) WriteTo(b []byte, to Peer) error {
+	if err := s.conn.write(b, to); err != nil {
 		return fmt.Errorf("send datagram: %w", err)
 	}
 	return nil

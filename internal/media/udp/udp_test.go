@@ -34,7 +34,7 @@ func slots(n int) []*Datagram {
 	return ds
 }
 
-func peer(t *testing.T) (*net.UDPConn, netip.AddrPort) {
+func peer(t *testing.T) (*net.UDPConn, Peer) {
 	t.Helper()
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -42,7 +42,7 @@ func peer(t *testing.T) (*net.UDPConn, netip.AddrPort) {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	return c, c.LocalAddr().(*net.UDPAddr).AddrPort()
+	return c, Peer{AddrPort: c.LocalAddr().(*net.UDPAddr).AddrPort()}
 }
 
 func TestRead(t *testing.T) {
@@ -62,7 +62,7 @@ func TestRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, d := range ds[:n] {
-				if d.From != addr || !bytes.Equal(d.Bytes(), bytes.Repeat([]byte{byte(got)}, got+1)) {
+				if d.From.AddrPort != addr.AddrPort || !bytes.Equal(d.Bytes(), bytes.Repeat([]byte{byte(got)}, got+1)) {
 					t.Fatalf("datagram %d: %d bytes from %v, want from %v", got, d.N, d.From, addr)
 				}
 				got++
@@ -79,7 +79,7 @@ func TestSend(t *testing.T) {
 			c2, a2 := peer(t)
 			sizes := []int{100, 100, 100, 40, 100, 120, 120, 30, 30, 1200}
 			for i, n := range sizes {
-				for _, to := range []netip.AddrPort{a1, a2} {
+				for _, to := range []Peer{a1, a2} {
 					copy(s.Space(n+16), bytes.Repeat([]byte{byte(i)}, n))
 					s.Send(n, to)
 				}
@@ -114,7 +114,7 @@ func expect(t *testing.T, c *net.UDPConn, first int, sizes []int) {
 func TestBadDestinationCostsOnlyItself(t *testing.T) {
 	each(t, "127.0.0.1:0", func(t *testing.T, s Trunk) {
 		c, good := peer(t)
-		for _, to := range []netip.AddrPort{netip.MustParseAddrPort("[2001:db8::1]:9"), netip.MustParseAddrPort("127.0.0.1:0"), good} {
+		for _, to := range []Peer{{AddrPort: netip.MustParseAddrPort("[2001:db8::1]:9")}, {AddrPort: netip.MustParseAddrPort("127.0.0.1:0")}, good} {
 			copy(s.Space(2), "ok")
 			s.Send(2, to)
 		}
@@ -181,11 +181,11 @@ func BenchmarkSend(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer c.Close()
-				sink := c.LocalAddr().(*net.UDPAddr).AddrPort()
+				sink := Peer{AddrPort: c.LocalAddr().(*net.UDPAddr).AddrPort()}
 				for i := range b.N {
 					to := sink
 					if i/per%2 == 1 {
-						to = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), sink.Port())
+						to.AddrPort = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), sink.Port())
 					}
 					s.Space(120)
 					s.Send(120, to)
