@@ -1,13 +1,55 @@
 package sfu
 
 import (
+	"net/netip"
 	"runtime"
 	"testing"
+	"time"
+
+	"github.com/pion/stun/v3"
 
 	"parley/internal/media/record"
 	"parley/internal/media/sctp"
 	"parley/internal/media/srtp"
+	"parley/internal/media/udp"
 )
+
+// TestCopiedChecks: a copy of a check leads a client's media away neither while
+// its own checks may only be late, nor once it nominated its address again.
+func TestCopiedChecks(t *testing.T) {
+	b := newBench(t, 1, 1)
+	b.draining = true // no handshake
+	c := b.senders[0]
+	home, stranger := c.addr, udp.Peer{AddrPort: netip.MustParseAddrPort("10.9.9.9:1")}
+	m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(c.ufrag+":x"),
+		stun.RawAttribute{Type: stun.AttrICEControlling, Value: make([]byte, 8)}, stun.RawAttribute{Type: stun.AttrUseCandidate},
+		stun.NewShortTermIntegrity("x"), stun.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(from udp.Peer) {
+		b.slot.N, b.slot.From = copy(b.slot.Slot[:], m.Raw), from
+		b.receive(&b.slot)
+	}
+	b.now = time.Minute
+	check(home)
+	b.now += 3 * time.Second
+	if check(stranger); c.addr != home {
+		t.Error("3 s of silence are enough")
+	}
+	check(home)
+	if b.follow(c, stranger); c.addr != home {
+		t.Error("what was chosen before the client chose anew still counts")
+	}
+	b.now += 3 * time.Second
+	if b.follow(c, stranger); c.addr != stranger {
+		t.Error("a packet of the client's own is not followed")
+	}
+	b.now += 7 * time.Second
+	if check(home); c.addr != home {
+		t.Error("a client that was silent for long does not come back by a check")
+	}
+}
 
 // TestListenerSize counts what a listener with a data channel takes: it does
 // not grow with the room, for those who never speak have no subscriptions.

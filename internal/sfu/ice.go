@@ -93,7 +93,10 @@ func (sh *shard) respond(c *conn, r *stun.Request, from udp.Peer) {
 	sh.socket.Send(n, from)
 	switch {
 	case c.addr == from:
-	case !c.addr.IsValid() || c.in == nil && r.UseCandidate || sh.now-c.addrSeen > stale:
+		if r.UseCandidate {
+			c.nominated = udp.Peer{}
+		}
+	case !c.addr.IsValid() || c.in == nil && r.UseCandidate || sh.now-c.addrSeen > lost:
 		sh.move(c, from)
 	case r.UseCandidate:
 		c.nominated = from // anybody can send a copy: the client has to be there
@@ -138,7 +141,7 @@ func (sh *shard) move(c *conn, to udp.Peer) {
 			c.path.estimate.Moved()
 		}
 	}
-	c.addr, c.addrSeen = to, sh.now
+	c.addr, c.addrSeen, c.nominated = to, sh.now, udp.Peer{}
 	if c.session != nil {
 		c.session.remote.Store(&to)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/media/bwe"
 	"parley/internal/media/rtcp"
 	"parley/internal/media/rtp"
 	"parley/internal/media/srtp"
@@ -194,3 +195,39 @@ func TestOwnEstimate(t *testing.T) {
 		t.Errorf("%d packets of padding where there is room", l.count.Padding-padding)
 	}
 }
+
+// TestMediaProbes: what is sent anyway is part of a probe, which is no faster
+// for it; what cannot be sent does not keep the shard.
+func TestMediaProbes(t *testing.T) {
+	l := newLink(t, 1000)
+	l.run(t, 10*time.Second, true)
+	for _, tt := range []struct {
+		rate int64 // of the probe; the camera sends 0.84 Mbit/s
+		most uint64
+		min  uint64
+	}{{500e3, 1, 0}, {840e3, 2, 0}, {1680e3, 12, 4}} {
+		p := l.viewer.path
+		for p.queued {
+			l.run(t, 100*time.Millisecond, true)
+		}
+		before := l.count.Padding
+		p.probe, p.left, p.next, p.until, p.queued = bwe.Probe{ID: 99, Rate: tt.rate, Bytes: 1 << 20}, 1<<20, l.now, l.now+100*time.Millisecond, true
+		l.probing, l.probeDue = append(l.probing, l.viewer), l.now
+		l.run(t, 90*time.Millisecond, true)
+		if n := l.count.Padding - before; n > tt.most || n < tt.min {
+			t.Errorf("%d packets of padding for %d bit/s", n, tt.rate)
+		}
+	}
+	l.viewer.out = refusing{}
+	l.viewer.path.probe = bwe.Probe{ID: 99, Rate: 1e6, Bytes: 1 << 20}
+	l.viewer.path.next, l.viewer.path.until = l.now, l.now+time.Second
+	l.probing, l.probeDue = append(l.probing[:0], l.viewer), l.now
+	if l.sendProbes(); l.count.SealErrors == 0 {
+		t.Error("nothing was tried")
+	}
+}
+
+// refusing protects nothing, and sends nothing.
+type refusing struct{ plain }
+
+func (refusing) SealRTP([]byte, int, []byte, uint64) (int, error) { return 0, srtp.ErrAuth }

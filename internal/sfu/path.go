@@ -94,6 +94,7 @@ func (p *path) sent(number uint16, size int, now time.Duration) {
 	if p.probe.ID == 0 {
 		return
 	}
+	p.next += time.Duration(int64(size) * 8 * int64(time.Second) / max(p.probe.Rate, 1)) // the media is part of it
 	if p.left -= size; p.left <= 0 {
 		p.probe.ID = 0
 	}
@@ -184,8 +185,9 @@ func (sh *shard) sendProbes() {
 	for _, c := range sh.probing {
 		p := c.path
 		for p.probe.ID != 0 && p.next <= sh.now && !c.removed {
-			size := sh.pad(c)
-			p.next += time.Duration(int64(size+lowerLayers) * 8 * int64(time.Second) / max(p.probe.Rate, 1))
+			if sh.pad(c) == 0 {
+				p.next += paceEvery
+			}
 		}
 		if p.probe.ID == 0 || c.removed || sh.now > p.until {
 			p.probe.ID, p.queued = 0, false

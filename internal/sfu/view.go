@@ -210,6 +210,7 @@ func (w *view) advance(p *packet, r *run, now time.Duration) {
 
 // begin begins a run with a packet: numbers go on where the last run ended.
 func (w *view) begin(p *packet, now time.Duration) {
+	w.inherit() // what had the SSRCs may have gone since the view was opened
 	r := run{layer: p.layer, from: firstIndex(p.index)}
 	if w.began {
 		r.from = w.last + 1

@@ -445,3 +445,15 @@ func TestNumbersOfARepairStream(t *testing.T) {
 		t.Errorf("ended with %d", last)
 	}
 }
+
+// TestNumbersThatEndLate goes on where an SSRC ended while its view waited for
+// a key frame.
+func TestNumbersThatEndLate(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.to.retire(stageSSRC, 1234)
+	got := s.take(0, typeVP8, 3000, slim(0, true, 1))
+	if len(got) != 1 || got[0].Sequence != 1235 {
+		t.Errorf("goes on with %+v", got)
+	}
+}
