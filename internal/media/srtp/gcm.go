@@ -95,7 +95,7 @@ func (g *gcm) rtcpNonce(ssrc []byte, index uint32) {
 
 func (g *gcm) SealRTP(packet []byte, header int, payload []byte, index uint64) (int, error) {
 	low, high := g.rtpNonce(binary.LittleEndian.Uint32(packet[8:]), index)
-	if g.fast != nil && header <= maxHeader && len(payload) <= maxPayload {
+	if g.fast != nil && g.fast.takes(header, len(payload)) {
 		return header + g.fast.seal(packet[header:], payload, packet[:header], low, high), nil
 	}
 	g.spellNonce(low, high)

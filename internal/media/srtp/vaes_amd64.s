@@ -1,4 +1,5 @@
 #include "textflag.h"
+#include "vaes_amd64.h"
 
 // AES-128-GCM of one short packet with 512-bit vectors (AVX-512 with VAES and
 // VPCLMULQDQ): four blocks at a time.
@@ -7,11 +8,6 @@
 // then the highest bit. A product of two such numbers lies one bit too low, so
 // the powers of the hash key are kept over x. The products of up to 21 blocks
 // are summed up before they are reduced, each block with the power of its place.
-
-// A sealer's fields.
-#define KEYS 0
-#define POWERS 176 // the 21st first
-#define POWERS_END (POWERS+21*16)
 
 // Registers: Z0 and Z2 to Z4 data, Z28 to Z31 ciphertext that is not hashed yet,
 // Z1 powers, Z8 Z9 Z10 low, middle and high sums, Z14 Z15 scratch, X6 the hash so
@@ -31,10 +27,6 @@ GLOBL first<>(SB), RODATA|NOPTR, $64
 
 DATA step<>+8(SB)/8, $0x0400000000000000
 GLOBL step<>(SB), RODATA|NOPTR, $16
-
-#define POLYNOMIAL \
-	MOVQ $0xc200000000000000, R9; \
-	VPBROADCASTQ R9, Z27
 
 // Adds blocks times the powers in Z1 to the sums.
 #define ACCUMULATE(x) \
@@ -108,8 +100,8 @@ GLOBL step<>(SB), RODATA|NOPTR, $16
 	VPADDD Z13, Z3, Z4; \
 	VPADDD Z13, Z4, Z12
 
-// func sealVAES(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, low, high uint64)
-TEXT ·sealVAES(SB), NOSPLIT, $0-64
+// func sealVAES512(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, low, high uint64)
+TEXT ·sealVAES512(SB), NOSPLIT, $0-64
 	MOVQ s+0(FP), AX
 	MOVQ dst+8(FP), DI
 	MOVQ src+16(FP), SI
@@ -128,7 +120,8 @@ TEXT ·sealVAES(SB), NOSPLIT, $0-64
 	VBROADCASTI32X4 (KEYS+128)(AX), Z24
 	VBROADCASTI32X4 (KEYS+144)(AX), Z25
 	VBROADCASTI32X4 (KEYS+160)(AX), Z26
-	POLYNOMIAL
+	MOVQ $0xc200000000000000, R9
+	VPBROADCASTQ R9, Z27
 	LEAQ POWERS_END(AX), R10
 	LEAQ (DI)(R11*1), R13 // where the tag goes
 
@@ -323,21 +316,4 @@ TEXT ·expandKey(SB), NOSPLIT, $0-16
 	EXPAND(0x80, 128)
 	EXPAND(0x1b, 144)
 	EXPAND(0x36, 160)
-	RET
-
-// func multiply(product, a, b *[2]uint64)
-TEXT ·multiply(SB), NOSPLIT, $0-24
-	MOVQ product+0(FP), DI
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	POLYNOMIAL
-	VMOVDQU64 (SI), X0
-	VMOVDQU64 (DX), X1
-	VPXORQ Z8, Z8, Z8
-	VPXORQ Z9, Z9, Z9
-	VPXORQ Z10, Z10, Z10
-	ACCUMULATE(Z0)
-	REDUCE
-	VMOVDQU64 X6, (DI)
-	VZEROUPPER
 	RET

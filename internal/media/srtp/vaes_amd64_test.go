@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,9 +28,25 @@ func standard(t testing.TB, key []byte) (*sealer, cipher.AEAD) {
 	}
 	s := newSealer(key, block)
 	if s == nil {
-		t.Skip("this processor has no AVX-512 with VAES: the standard library seals")
+		t.Skip("this processor has no AVX2 with VAES: the standard library seals")
 	}
 	return s, g
+}
+
+// kernel is one way to seal.
+type kernel struct {
+	name  string
+	least int // bytes of header and payload
+	seal  func(s *sealer, dst, src *byte, n int, aad *byte, aadLen int, low, high uint64)
+}
+
+// kernels returns the ways that the processor has.
+func kernels() []kernel {
+	all := []kernel{{"256", aes.BlockSize, sealVAES256}}
+	if wide {
+		all = append(all, kernel{"512", 0, sealVAES512})
+	}
+	return all
 }
 
 // words returns an IV as a sealer takes it.
@@ -53,8 +70,15 @@ func fenced(t *testing.T, n int) []byte {
 }
 
 // TestSealer compares the sealer with the standard library for every length of
-// packet and header, and sees that it touches nothing behind either.
+// packet and header that it takes, and sees that it touches nothing behind
+// either.
 func TestSealer(t *testing.T) {
+	for _, k := range kernels() {
+		t.Run(k.name, k.test)
+	}
+}
+
+func (k kernel) test(t *testing.T) {
 	const most = 1600
 	rng := rand.NewChaCha8([32]byte{7})
 	page := unix.Getpagesize()
@@ -68,6 +92,9 @@ func TestSealer(t *testing.T) {
 		s, g := standard(t, key[:])
 		for step := range 9 {
 			header := headers[page-(n*7+step*8)%(maxHeader+1):]
+			if len(header) < k.least || n < k.least {
+				continue
+			}
 			payload, dst := payloads[page-n:], packets[page-n-tagSize:]
 			_, _ = rng.Read(header)
 			_, _ = rng.Read(payload)
@@ -75,13 +102,34 @@ func TestSealer(t *testing.T) {
 			iv[aes.BlockSize-1] = 1
 			packets[page-n-tagSize-1] = 42
 			low, high := words(&iv)
-			size := s.seal(dst, payload, header, low, high)
-			if want := g.Seal(nil, iv[:saltSize], payload, header); size != len(want) || !bytes.Equal(dst, want) {
+			k.seal(s, &dst[0], unsafe.SliceData(payload), n, unsafe.SliceData(header), len(header), low, high)
+			if want := g.Seal(nil, iv[:saltSize], payload, header); !bytes.Equal(dst, want) {
 				t.Fatalf("%d bytes with a header of %d: %x, want %x", n, len(header), dst, want)
 			}
 			if packets[page-n-tagSize-1] != 42 {
 				t.Fatalf("%d bytes: wrote before the packet", n)
 			}
+		}
+	}
+}
+
+// TestSealerRefuses leaves to the standard library what a sealer can't do.
+func TestSealerRefuses(t *testing.T) {
+	s, _ := standard(t, make([]byte, aes.BlockSize))
+	for _, tt := range []struct {
+		header, payload int
+		want            bool
+	}{
+		{28, 100, true},
+		{maxHeader, maxPayload, true},
+		{maxHeader + 1, 100, false},
+		{28, maxPayload + 1, false},
+		{16, 16, true},
+		{12, 100, wide},
+		{28, 15, wide},
+	} {
+		if got := s.takes(tt.header, tt.payload); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
 		}
 	}
 }
@@ -99,10 +147,12 @@ func BenchmarkSealer(b *testing.B) {
 				g.Seal(dst[:0], iv[:saltSize], payload, header)
 			}
 		})
-		b.Run(fmt.Sprintf("vectors/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				s.seal(dst, payload, header, low, high)
-			}
-		})
+		for _, k := range kernels() {
+			b.Run(fmt.Sprintf("vectors%s/%d", k.name, n), func(b *testing.B) {
+				for b.Loop() {
+					k.seal(s, &dst[0], &payload[0], n, &header[0], len(header), low, high)
+				}
+			})
+		}
 	}
 }
