@@ -103,6 +103,25 @@ func checkNotice(t *testing.T, events []event.Event) {
 	}
 }
 
+// Who has left the chat is not told that its call starts.
+func TestSubscriberLeaves(t *testing.T) {
+	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()
+	id := w.create(time.Hour)
+	for _, user := range []int64{bob, carol} {
+		_, err := w.Subscribe(ctx, by(user), id, true)
+		wantErr(t, err, nil)
+	}
+	w.dir.leave(carol)
+	w.pub.take()
+	_, err := w.Start(ctx, by(alice), id)
+	wantErr(t, err, nil)
+	events := w.pub.take()
+	if got := kinds(events); !slices.Equal(got, []string{"call 1 state 2", "opened", "text"}) {
+		t.Fatalf("told %q", got)
+	}
+	checkNotice(t, events)
+}
+
 // Every method answers a call that is unknown or has ended.
 func TestNoCall(t *testing.T) {
 	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()

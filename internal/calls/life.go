@@ -39,8 +39,13 @@ func (s *Service) Start(ctx context.Context, c rpc.Caller, id call.ID) (tg.Updat
 			l.c.Restore(before)
 			return nil, err
 		}
+		waiting, err := l.waiting(ctx, before.Subscribers)
+		if err != nil {
+			l.c.Restore(before)
+			return nil, err
+		}
 		k := Commit{Drafts: []message.Draft{s.notice(a, l.c.Info(), s.opening(l.c.Info()), now)}}
-		for _, user := range before.Subscribers {
+		for _, user := range waiting {
 			k.Drafts = append(k.Drafts, startNotice(l.c.Info(), title, user, now))
 		}
 		u, err := l.publish(ctx, c, before, k, func(posted [][]message.Message) []event.Event {
@@ -51,6 +56,22 @@ func (s *Service) Start(ctx context.Context, c rpc.Caller, id call.ID) (tg.Updat
 		}
 		return u, err
 	})
+}
+
+// waiting returns the subscribers who still are members: the others can't even
+// unsubscribe.
+func (l *live) waiting(ctx context.Context, subscribers []int64) ([]int64, error) {
+	var members []int64
+	for _, user := range subscribers {
+		a, err := l.actor(ctx, rpc.Caller{User: user})
+		if err != nil {
+			return nil, err
+		}
+		if a.Rights.Member {
+			members = append(members, user)
+		}
+	}
+	return members, nil
 }
 
 // startNotice returns the message to a user who waited for the start.
