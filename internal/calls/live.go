@@ -198,10 +198,11 @@ func (l *live) tellSpoke(ctx context.Context) bool {
 	return true
 }
 
-// reserve makes sure that one more version may be told of an active call.
+// reserve makes sure that one more version may be told of an active call. The
+// one behind it stays untold: that is where a call begins after a crash.
 func (l *live) reserve(ctx context.Context) error {
 	before := l.c.Record()
-	if before.State != call.Active || !l.c.Reserve(1, versionBlock) {
+	if before.State != call.Active || !l.c.Reserve(2, versionBlock) {
 		return nil
 	}
 	if _, err := l.s.cfg.Store.CommitCalls(ctx, Commit{Calls: []call.Record{l.c.Record()}}); err != nil {

@@ -148,6 +148,20 @@ func TestVersionBlocks(t *testing.T) {
 	}
 }
 
+// The last version of a block may be told, too: what follows a crash is new.
+func TestVersionOfFullBlock(t *testing.T) {
+	w := newWorld(t, fileURL(t))
+	id := w.create(0)
+	for range 1000 {
+		w.join(id, bob)
+	}
+	told := w.info(id)
+	w.reopen()
+	if i := w.info(id); i.Count == told.Count || i.Version <= told.Version {
+		t.Errorf("version %d of a list of %d, version %d of one of %d", told.Version, told.Count, i.Version, i.Count)
+	}
+}
+
 // What can't be kept did not happen.
 func TestCommitFails(t *testing.T) {
 	w, ctx := newWorld(t, "sqlite::memory:"), t.Context()

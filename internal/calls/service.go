@@ -29,7 +29,7 @@ import (
 )
 
 // versionBlock is how many versions are set aside with one write. After a
-// restart a call goes on with the version behind the block.
+// restart a call goes on with the last one, which was not told.
 const versionBlock = 1000
 
 // ErrNoCall is returned by a store that does not know a call.
