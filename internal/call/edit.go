@@ -47,12 +47,14 @@ func (c *Call) Silences(a Actor, r EditRequest) (user int64, on bool) {
 	switch {
 	case err != nil || r.Muted == nil || !a.Rights.ManageCall:
 		return 0, false
-	case *r.Muted && (m.User == a.User || r.TargetManages):
-		return 0, false
-	case *r.Muted == slices.Contains(c.rec.Silenced, m.User):
+	case *r.Muted && m.User == a.User:
 		return 0, false
 	}
-	return m.User, *r.Muted
+	on = *r.Muted && !r.TargetManages
+	if on == slices.Contains(c.rec.Silenced, m.User) {
+		return 0, false
+	}
+	return m.User, on
 }
 
 // target returns the participant whom a request is about, if the actor may
@@ -156,8 +158,8 @@ func (c *Call) editManaged(user int64, m *member, r EditRequest) Change {
 	case r.Muted == nil:
 	case !*r.Muted && m.forced():
 		m.CanSelfUnmute, m.HandRating = true, 0
-	case *r.Muted && r.TargetManages && !m.Muted:
-		m.Muted, m.CanSelfUnmute = true, true
+	case *r.Muted && r.TargetManages:
+		m.Muted, m.CanSelfUnmute, m.HandRating = true, true, 0
 	case *r.Muted && !r.TargetManages:
 		m.Muted, m.CanSelfUnmute = true, false
 		c.setCamera(m, false)

@@ -61,6 +61,7 @@ func TestEditMuted(t *testing.T) {
 		{"admin can't open a microphone", alice, bob, self, false, self, nil},
 		{"admin unmutes the unmuted", alice, bob, free, false, free, nil},
 		{"admin is muted by another", 4, alice, free, true, self, nil},
+		{"admin, force-muted before, is muted by another", 4, alice, forced, true, self, nil},
 		{"member mutes for itself", bob, carol, free, true, free, nil},
 		{"member unmutes for itself", bob, carol, free, false, free, nil},
 	} {
@@ -99,6 +100,20 @@ func TestEditMuted(t *testing.T) {
 				t.Errorf("personal = %+v", own)
 			}
 		})
+	}
+}
+
+// Who manages calls by now is not silenced any more once another who does has
+// muted them: they may unmute themselves, also after leaving.
+func TestMuteOfPromoted(t *testing.T) {
+	c := newCall(t, false)
+	join(t, c, alice, bob)
+	_, err := edit(c, alice, bob, EditRequest{Muted: new(true)})
+	wantErr(t, err, nil)
+	ch, err := c.Edit(actor(alice), EditRequest{Target: peer.OfUser(bob), TargetManages: true, Muted: new(true)})
+	wantErr(t, err, nil)
+	if e := ch.Entries[0]; stateOf(e) != self || ch.Only != 0 || len(c.Record().Silenced) != 0 {
+		t.Errorf("change = %+v, silenced %v", ch, c.Record().Silenced)
 	}
 }
 
