@@ -165,9 +165,14 @@ func (c *Call) editManaged(user int64, m *member, r EditRequest) Change {
 		c.setCamera(m, false)
 		closed = c.cutScreen(m)
 	}
-	if r.Volume != nil {
-		m.Volume = *r.Volume
+	own := c.personal[user][m.Peer] // from before the user managed calls
+	if r.Muted != nil && !*r.Muted {
+		own.MutedByYou = false
 	}
+	if r.Volume != nil {
+		m.Volume, own.Volume = *r.Volume, 0
+	}
+	c.prefer(user, m.Peer, own)
 	if r.RaiseHand != nil {
 		c.raiseHand(m, false)
 	}
@@ -176,23 +181,27 @@ func (c *Call) editManaged(user int64, m *member, r EditRequest) Change {
 
 // editPersonal notes what the actor alone wants of a participant.
 func (c *Call) editPersonal(user int64, m *member, r EditRequest) Change {
-	own := c.personal[user]
-	if own == nil {
-		own = map[peer.ID]Personal{}
-		c.personal[user] = own
-	}
-	p := own[m.Peer]
+	own := c.personal[user][m.Peer]
 	if r.Muted != nil {
-		p.MutedByYou = *r.Muted
+		own.MutedByYou = *r.Muted
 	}
 	if r.Volume != nil {
-		p.Volume = *r.Volume
+		own.Volume = *r.Volume
 	}
-	own[m.Peer] = p
-	if p == (Personal{}) {
-		delete(own, m.Peer)
-	}
+	c.prefer(user, m.Peer, own)
 	return Change{Entries: []Participant{m.entry()}, Only: user}
+}
+
+// prefer notes what a viewer wants of a participant.
+func (c *Call) prefer(viewer int64, target peer.ID, own Personal) {
+	if own == (Personal{}) {
+		delete(c.personal[viewer], target)
+		return
+	}
+	if c.personal[viewer] == nil {
+		c.personal[viewer] = map[peer.ID]Personal{}
+	}
+	c.personal[viewer][target] = own
 }
 
 // edited returns the change from before to now. The entry is there even when

@@ -191,6 +191,30 @@ func TestEditVolume(t *testing.T) {
 	}
 }
 
+// What one set for oneself before one managed calls does not stand in front of
+// what one sets now: clients look for that in the answer.
+func TestEditByPromoted(t *testing.T) {
+	c := newCall(t, false)
+	join(t, c, alice, bob, carol)
+	_, err := edit(c, bob, carol, EditRequest{Muted: new(true), Volume: new(500)})
+	wantErr(t, err, nil)
+	for _, step := range []struct {
+		r    EditRequest
+		want Personal
+	}{
+		{EditRequest{Volume: new(700)}, Personal{MutedByYou: true}},
+		{EditRequest{Muted: new(true)}, Personal{MutedByYou: true}},
+		{EditRequest{Muted: new(false)}, Personal{}},
+	} {
+		step.r.Target = peer.OfUser(carol)
+		ch, err := c.Edit(Actor{bob, admin}, step.r)
+		wantErr(t, err, nil)
+		if own := c.Personal(bob, ch.Entries)[peer.OfUser(carol)]; own != step.want || ch.Entries[0].Volume != 700 {
+			t.Errorf("%+v: personal %+v of %+v", step.r, own, ch.Entries[0])
+		}
+	}
+}
+
 func TestRaiseHand(t *testing.T) {
 	c := newCall(t, false)
 	join(t, c, alice, bob, carol)
