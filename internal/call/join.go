@@ -98,6 +98,7 @@ func (c *Call) Join(a Actor, r JoinRequest, now time.Time) (Change, error) {
 		ch.Closed = append(ch.Closed, c.drop(old)...)
 	}
 	c.add(m)
+	delete(c.personal[a.User], r.As)
 	ch.Entries = append(ch.Entries, m.entry())
 	m.JustJoined = false
 	c.bump(ch.Entries)

@@ -261,6 +261,26 @@ func TestJoinTakesIdentityOver(t *testing.T) {
 	wantErr(t, err, ErrJoinMissing)
 }
 
+// What one set for an identity is not set for oneself who takes it over: nobody
+// can change that of themselves.
+func TestTakeOverOfMuted(t *testing.T) {
+	c := newCall(t, false)
+	join(t, c, bob)
+	r := request(alice, 100)
+	r.As = group
+	_, err := c.Join(actor(alice), r, noon)
+	wantErr(t, err, nil)
+	_, err = c.Edit(actor(bob), EditRequest{Target: group, Muted: new(true), Volume: new(1)})
+	wantErr(t, err, nil)
+	r = request(bob, 200)
+	r.As = group
+	ch, err := c.Join(actor(bob), r, noon)
+	wantErr(t, err, nil)
+	if own := c.Personal(bob, ch.Entries); own != nil {
+		t.Errorf("personal = %+v", own)
+	}
+}
+
 func TestLeave(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
