@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -307,4 +308,34 @@ func TestParticipants(t *testing.T) {
 	if w.ok(err); page.Count != 4 || len(page.Participants) != 1 {
 		t.Errorf("last page: %d of %d", len(page.Participants), page.Count)
 	}
+}
+
+// TestDefaultJoinAsOutlived shows no default that the user may not appear as
+// any more: clients would join as it, and be refused.
+func TestDefaultJoinAsOutlived(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	id := w.channel(w.bob)
+	anonymous := func(rights directory.AdminRights) {
+		t.Helper()
+		_, err := w.EditAdmin(ctx, w.alice, directory.Promotion{Channel: id.ID, User: w.alice.User, Rights: rights})
+		w.ok(err)
+	}
+	shows := func(want tg.PeerClass) {
+		t.Helper()
+		full, _, err := w.FullChannel(ctx, w.alice, id.ID)
+		w.ok(err)
+		if !reflect.DeepEqual(full.GroupcallDefaultJoinAs, want) {
+			t.Errorf("default = %v, want %v", full.GroupcallDefaultJoinAs, want)
+		}
+	}
+	anonymous(directory.Anonymous)
+	w.ok(w.SaveDefaultJoinAs(ctx, w.alice, id, id))
+	shows(&tg.PeerChannel{ChannelID: id.ID})
+	anonymous(0)
+	shows(nil)
+	anonymous(directory.Anonymous)
+	shows(&tg.PeerChannel{ChannelID: id.ID})
+	w.ok(w.SaveDefaultJoinAs(ctx, w.alice, id, peer.OfUser(w.alice.User)))
+	shows(&tg.PeerUser{UserID: w.alice.User})
 }

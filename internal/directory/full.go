@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"parley/internal/message"
 	"parley/internal/peer"
@@ -31,7 +32,7 @@ func (s *Service) FullChat(ctx context.Context, c rpc.Caller, id int64) (*tg.Mes
 			return nil, err
 		}
 	}
-	if full.GroupcallDefaultJoinAs, err = s.defaultJoinAs(ctx, c.User, r.ID); err != nil {
+	if full.GroupcallDefaultJoinAs, err = r.defaultJoinAs(ctx); err != nil {
 		return nil, err
 	}
 	if full.ExportedInvite, err = r.exportedInvite(ctx); err != nil {
@@ -65,7 +66,7 @@ func (s *Service) FullChannel(ctx context.Context, c rpc.Caller, id int64) (*tg.
 			return nil, nil, err
 		}
 	}
-	if full.GroupcallDefaultJoinAs, err = s.defaultJoinAs(ctx, c.User, r.ID); err != nil {
+	if full.GroupcallDefaultJoinAs, err = r.defaultJoinAs(ctx); err != nil {
 		return nil, nil, err
 	}
 	if full.ExportedInvite, err = r.exportedInvite(ctx); err != nil {
@@ -122,10 +123,18 @@ func (s *Service) inputCall(id peer.ID) tg.InputGroupCallClass {
 	return &tg.InputGroupCall{ID: call, AccessHash: s.hasher.Of(peer.Call, call)}
 }
 
-// defaultJoinAs returns the saved default as the API's peer, or nil.
-func (s *Service) defaultJoinAs(ctx context.Context, user int64, chat peer.ID) (tg.PeerClass, error) {
-	as, err := s.DefaultJoinAs(ctx, user, chat)
-	if err != nil || as.IsZero() {
+// defaultJoinAs returns the caller's saved default as the API's peer; nil when
+// there is none, or none that they may appear as now.
+func (r *room) defaultJoinAs(ctx context.Context) (tg.PeerClass, error) {
+	as, err := r.service.DefaultJoinAs(ctx, r.me.User, r.ID)
+	switch {
+	case err != nil || as.IsZero():
+		return nil, err
+	case as == peer.OfUser(r.me.User):
+		return message.Peer(as), nil
+	}
+	choices, err := r.service.joinAs(ctx, r.Chat, r.me)
+	if err != nil || !slices.Contains(choices, as) {
 		return nil, err
 	}
 	return message.Peer(as), nil

@@ -51,12 +51,17 @@ func (s *Service) JoinAs(ctx context.Context, user int64, chat peer.ID) ([]peer.
 	if !c.canSee(m) {
 		return nil, rpc.ErrPeerID
 	}
+	return s.joinAs(ctx, c, m)
+}
+
+// joinAs is JoinAs for a chat and a member that are loaded.
+func (s *Service) joinAs(ctx context.Context, c Chat, m Member) ([]peer.ID, error) {
 	var choices []peer.ID
 	if c.isAnonymous(m) {
-		choices = append(choices, chat)
+		choices = append(choices, c.ID)
 	}
-	choices = append(choices, peer.OfUser(user))
-	mine, err := s.ChatsOf(ctx, user)
+	choices = append(choices, peer.OfUser(m.User))
+	mine, err := s.ChatsOf(ctx, m.User)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +70,7 @@ func (s *Service) JoinAs(ctx context.Context, user int64, chat peer.ID) ([]peer.
 		if err != nil {
 			return nil, err
 		}
-		if other.Broadcast && other.Creator == user {
+		if other.Broadcast && other.Creator == m.User {
 			choices = append(choices, id)
 		}
 	}
