@@ -339,3 +339,17 @@ func TestDefaultJoinAsOutlived(t *testing.T) {
 	w.ok(w.SaveDefaultJoinAs(ctx, w.alice, id, peer.OfUser(w.alice.User)))
 	shows(&tg.PeerUser{UserID: w.alice.User})
 }
+
+// TestJoinAsOfNoChat answers what clients know from these two methods.
+func TestJoinAsOfNoChat(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	deleted := w.channel()
+	_, err := w.Delete(ctx, w.alice, deleted)
+	w.ok(err)
+	for chat, name := range map[peer.ID]string{peer.OfChat(12345): "PEER_ID_INVALID", deleted: "CHANNEL_INVALID"} {
+		_, err = w.JoinAs(ctx, w.alice.User, chat)
+		w.want(err, name)
+		w.want(w.SaveDefaultJoinAs(ctx, w.alice, chat, peer.OfUser(w.alice.User)), "PEER_ID_INVALID")
+	}
+}

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,10 @@ func (s *Service) DefaultJoinAs(ctx context.Context, user int64, chat peer.ID) (
 // SaveDefaultJoinAs keeps whom the caller joins the calls of a chat as.
 func (s *Service) SaveDefaultJoinAs(ctx context.Context, c rpc.Caller, chat, as peer.ID) error {
 	choices, err := s.JoinAs(ctx, c.User, chat)
-	if err != nil {
+	switch {
+	case errors.Is(err, errChannelInvalid):
+		return rpc.ErrPeerID
+	case err != nil:
 		return err
 	}
 	if !slices.Contains(choices, as) {
@@ -41,7 +45,10 @@ func (s *Service) SaveDefaultJoinAs(ctx context.Context, c rpc.Caller, chat, as 
 // admin as the group first, then themselves, then the channels they created.
 func (s *Service) JoinAs(ctx context.Context, user int64, chat peer.ID) ([]peer.ID, error) {
 	c, err := s.chat(ctx, chat)
-	if err != nil {
+	switch {
+	case errors.Is(err, errChatID):
+		return nil, rpc.ErrPeerID
+	case err != nil:
 		return nil, err
 	}
 	m, err := s.member(ctx, chat.ID, user)
