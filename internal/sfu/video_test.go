@@ -290,6 +290,22 @@ func TestSenderConstraints(t *testing.T) {
 	told(0)
 }
 
+// TestSmallThumbnail: ReferenceImpl asks for thumbnails of 90; Web K sends
+// nothing at all to one who wants less than 180.
+func TestSmallThumbnail(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t)
+	a := connect(t, s, options{conn: 1, ssrc: 100, groups: simulcast(100, 3)})
+	b := connect(t, s, options{conn: 2, ssrc: 200})
+	ready(t, s, 2)
+	ch := a.channel()
+	b.channel().want(t, 90, endpointOf(1))
+	wait(t, ch.messages, `{"colibriClass":"SenderVideoConstraints","videoConstraints":{"idealHeight":180}}`)
+	k := film(a, 180, 360, 720)
+	defer k.roll()()
+	watch(b, 101).until(0)
+}
+
 // TestDefault shows something to receivers that never say what they want.
 func TestDefault(t *testing.T) {
 	t.Parallel()

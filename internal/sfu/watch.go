@@ -15,6 +15,11 @@ const (
 	defaultHeight = 360
 	defaultMost   = 4
 	maxHeight     = 1 << 14
+
+	// leastIdeal is what a sender is told as long as anybody watches: tgcalls and
+	// Web K switch their lowest layer off below it (media.md 4.3), and
+	// ReferenceImpl asks for thumbnails of 90.
+	leastIdeal = 180
 )
 
 // want notes what a connection's client wants to see. Clients repeat it every
@@ -110,8 +115,8 @@ func (sh *shard) tellSenders(r *room) {
 		}
 		height := 0
 		for _, c := range r.receivers {
-			if w := c.view(v); w != nil {
-				height = max(height, w.height)
+			if w := c.view(v); w != nil && w.height > 0 {
+				height = max(height, w.height, leastIdeal)
 			}
 		}
 		if v.height != height {
