@@ -291,11 +291,9 @@ func (l *layer) below() *layer {
 	return l
 }
 
-// fits tells whether a layer is not too high. A screen of two layers is shown
-// in full to whoever asks for 720 (media.md 5.4).
+// fits tells whether a layer is not too high. Nobody asks for more than 720,
+// which therefore stands for the highest one, as it does where layers are
+// switched on and off (media.md 4.3, 5.4).
 func (l *layer) fits(height int) bool {
-	if len(l.video.layers) == 2 && l.rank == 1 && height >= 720 {
-		return true
-	}
-	return l.tall() <= height
+	return l.tall() <= height || height >= fullHeight && l.rank == len(l.video.layers)-1
 }

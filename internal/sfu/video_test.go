@@ -290,6 +290,36 @@ func TestSenderConstraints(t *testing.T) {
 	told(0)
 }
 
+// TestPick: 720 is the most that clients ask for, so that it stands for all
+// there is: ReferenceImpl shares a screen in three layers, Web K a camera of
+// 1080 if there is no other.
+func TestPick(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		sizes  []int
+		height int
+		want   int
+	}{
+		{"camera", []int{180, 360, 720}, 720, 2},
+		{"camera, medium", []int{180, 360, 720}, 360, 1},
+		{"camera, less than anything", []int{180, 360, 720}, 90, 0},
+		{"screen of ReferenceImpl", []int{270, 540, 1080}, 720, 2},
+		{"screen of ReferenceImpl, thumbnail", []int{270, 540, 1080}, 180, 0},
+		{"large camera, medium", []int{270, 540, 1080}, 360, 0},
+		{"screen of tgcalls", []int{540, 1080}, 720, 1},
+		{"screen of tgcalls, medium", []int{540, 1080}, 360, 0},
+		{"the highest is off", []int{270, 540, 0}, 720, 1},
+	} {
+		v := &video{open: true}
+		for rank, size := range tt.sizes {
+			v.layers = append(v.layers, &layer{video: v, rank: rank, size: size, live: size > 0})
+		}
+		if l := v.pick(tt.height); l.rank != tt.want {
+			t.Errorf("%s: layer %d, want %d", tt.name, l.rank, tt.want)
+		}
+	}
+}
+
 // TestSmallThumbnail: ReferenceImpl asks for thumbnails of 90; Web K sends
 // nothing at all to one who wants less than 180.
 func TestSmallThumbnail(t *testing.T) {
