@@ -96,9 +96,10 @@ func (sh *shard) resize(c *conn, v *video, height int) {
 }
 
 // byDefault lets a connection that says nothing have something. Those without
-// video of their own may not know what video is.
+// video of their own may not know what video is, and those whose video has layers
+// know how to ask: ReferenceImpl says nothing as long as it wants nothing.
 func (sh *shard) byDefault(c *conn) {
-	if c.told || c.defaulted || c.place < 0 || len(c.client.Groups) == 0 || sh.now-c.readyAt < defaultAfter {
+	if c.told || c.defaulted || c.place < 0 || c.video == nil || len(c.video.layers) > 1 || sh.now-c.readyAt < defaultAfter {
 		return
 	}
 	c.defaulted = true

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"testing"
 
 	"parley/internal/colibri"
@@ -62,5 +63,38 @@ func TestPlaceOfALeaver(t *testing.T) {
 	b.remove(b.senders[0])
 	if n := sees(); n != defaultMost {
 		t.Errorf("sees %d of %d cameras", n, defaultMost)
+	}
+}
+
+// TestWhoIsGivenVideo: of those who never ask only Web A, which sends one layer,
+// wants to see something. ReferenceImpl asks for nothing when it wants nothing.
+func TestWhoIsGivenVideo(t *testing.T) {
+	for _, tt := range []struct {
+		client string
+		groups []colibri.SourceGroup
+		want   bool
+	}{
+		{"Web A", []colibri.SourceGroup{{Semantics: "FID", Sources: []int32{1, 2}}}, true},
+		{"ReferenceImpl", []colibri.SourceGroup{
+			{Semantics: "SIM", Sources: []int32{1, 3, 5}},
+			{Semantics: "FID", Sources: []int32{1, 2}},
+			{Semantics: "FID", Sources: []int32{3, 4}},
+			{Semantics: "FID", Sources: []int32{5, 6}},
+		}, false},
+		{"gotd", nil, false},
+	} {
+		b := newBench(t, 2, 1)
+		b.film(t, 100)
+		c := b.order[len(b.order)-1]
+		c.views, c.told, c.client.Groups = nil, false, tt.groups
+		for _, ssrc := range c.client.Sources() {
+			c.streams = append(c.streams, stream{ssrc: uint32(ssrc), video: true, repair: repairs(tt.groups, ssrc)})
+		}
+		c.video = newVideo(c, "own", false)
+		b.now = c.readyAt + defaultAfter
+		b.byDefault(c)
+		if given := slices.ContainsFunc(c.views, func(w *view) bool { return w != nil && w.height > 0 }); given != tt.want {
+			t.Errorf("%s is given video: %v", tt.client, given)
+		}
 	}
 }
