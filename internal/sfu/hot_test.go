@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
@@ -243,6 +244,37 @@ func testLoudest(t *testing.T, most int) {
 	talk(1500*time.Millisecond, silent)
 	if got := talk(200*time.Millisecond, silent); len(got) != min(most, 7) {
 		t.Errorf("heard %v of seven", got)
+	}
+}
+
+// TestQuarrel lets twelve talk, always another one the loudest: ntgcalls keeps
+// the channel of a voice for 1.5 s after it fell silent, and never gives up one
+// that was opened as the eleventh.
+func TestQuarrel(t *testing.T) {
+	const keeps, most = 1500 * time.Millisecond, 10
+	b := newBench(t, 12, 1)
+	b.now = time.Minute
+	channels := map[uint32]time.Duration{}
+	for seq := range uint16(1000) {
+		b.now += 20 * time.Millisecond
+		for i := range b.senders {
+			level := byte(0x80 | 60)
+			if int(seq)/10%len(b.senders) == i {
+				level = 0x80 | 5
+			}
+			b.take(i, b.packet(t, i, seq+1, level))
+		}
+		for _, p := range b.rooms[1].pending {
+			if p.source.rank != spare {
+				channels[p.source.ssrc] = b.now
+			}
+		}
+		b.forward()
+		b.rooms[1].rank(b.now)
+		maps.DeleteFunc(channels, func(_ uint32, last time.Duration) bool { return b.now-last > keeps })
+		if len(channels) > most {
+			t.Fatalf("%d voices at a time, after %d ms", len(channels), 20*int(seq))
+		}
 	}
 }
 

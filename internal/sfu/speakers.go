@@ -19,13 +19,16 @@ const (
 	// themselves: nobody gets their own voice.
 	spare = MostLoudest
 
-	hold       = int64(time.Second)            // how long a place is kept at least
-	swapEvery  = int64(500 * time.Millisecond) // so that receivers see at most ten within a second
-	margin     = 12                            // how much louder a newcomer has to be
-	voiceScore = 64                            // what the V bit counts for
-	plainScore = 96                            // of a packet without a level
-	quietLevel = 50                            // -dBov; louder counts as speech
-	noLevel    = 127                           // -dBov of silence
+	hold = int64(time.Second) // how long a place is kept at least
+	// swapEvery lets receivers see ten at most within 1.5 s, after which ntgcalls
+	// gives up a voice at the latest: it looks every 500 ms for those that were
+	// silent for 1 s, and never gives up an eleventh (addIncomingSmartSource).
+	swapEvery  = int64(800 * time.Millisecond)
+	margin     = 12  // how much louder a newcomer has to be
+	voiceScore = 64  // what the V bit counts for
+	plainScore = 96  // of a packet without a level
+	quietLevel = 50  // -dBov; louder counts as speech
+	noLevel    = 127 // -dBov of silence
 	spokeEvery = int64(5 * time.Second)
 )
 
