@@ -352,3 +352,40 @@ func TestPresentation(t *testing.T) {
 	_, err = c.JoinPresentation(alice, Connection{Conn: 72, Groups: []SourceGroup{{"FID", []int32{701, 702}}}}) // no sound
 	wantErr(t, err, nil)
 }
+
+// TestScreenEndsTwice: Web K closes the connection of its screen and then leaves
+// it, also when an admin took the screen away. After an error it would say so
+// before its next screen, again and again, and show none.
+func TestScreenEndsTwice(t *testing.T) {
+	c := newCall(t, false)
+	join(t, c, alice, bob)
+	present := func() {
+		t.Helper()
+		_, err := c.JoinPresentation(bob, Connection{Conn: 70, Endpoint: "s", Source: 700})
+		wantErr(t, err, nil)
+	}
+	for name, end := range map[string]func(){
+		"closed":    func() { c.ConnGone(bob, 70) },
+		"muted":     func() { _, _ = edit(c, alice, bob, EditRequest{Muted: new(true)}) },
+		"main anew": func() { _, _ = c.Join(actor(bob), request(bob, 210), noon) },
+		"main twice": func() {
+			_, _ = c.Join(actor(bob), request(bob, 210), noon)
+			_, _ = c.Join(actor(bob), request(bob, 220), noon)
+		},
+	} {
+		present()
+		end()
+		ch, err := c.LeavePresentation(bob)
+		if wantErr(t, err, nil); len(ch.Entries) > 0 {
+			t.Errorf("%s: told %+v", name, ch)
+		}
+		_, err = c.LeavePresentation(bob)
+		wantErr(t, err, ErrPresentationMissing)
+		_, _ = edit(c, alice, bob, EditRequest{Muted: new(false)})
+	}
+	present()
+	_, err := c.LeavePresentation(bob)
+	wantErr(t, err, nil)
+	_, err = c.LeavePresentation(bob)
+	wantErr(t, err, ErrPresentationMissing)
+}

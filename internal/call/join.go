@@ -84,6 +84,7 @@ func (c *Call) Join(a Actor, r JoinRequest, now time.Time) (Change, error) {
 		m.Video = m.main.video()
 	}
 	if old, ok := c.members[a.User]; ok {
+		m.cut = old.cut || old.screen != nil
 		if old.Peer == r.As {
 			m.inherit(old)
 		} else {

@@ -35,7 +35,7 @@ func (c *Call) JoinPresentation(user int64, n Connection) (Change, error) {
 		ch.Closed = []int64{m.screen.conn}
 		c.release(m.screen)
 	}
-	m.screen = new(newLink(n))
+	m.screen, m.cut = new(newLink(n)), false
 	c.claim(user, m.screen)
 	m.Presentation = m.screen.video()
 	m.Presentation.AudioSource = n.Source
@@ -45,16 +45,23 @@ func (c *Call) JoinPresentation(user int64, n Connection) (Change, error) {
 	return ch, nil
 }
 
-// LeavePresentation removes the user's screen.
+// LeavePresentation removes the user's screen. One that is gone already, not at
+// the client's word, is left once more: Web K closes the connection first, and
+// after an error it shows no other screen (drainPendingPresentationLeaves).
 func (c *Call) LeavePresentation(user int64) (Change, error) {
 	m, ok := c.members[user]
 	switch {
 	case c.rec.State == Discarded:
 		return Change{}, ErrForbidden
+	case ok && m.cut:
+		m.cut = false
+		return Change{}, nil
 	case !ok || m.screen == nil:
 		return Change{}, ErrPresentationMissing
 	}
-	return c.endPresentation(m), nil
+	ch := c.endPresentation(m)
+	m.cut = false
+	return ch, nil
 }
 
 func (c *Call) endPresentation(m *member) Change {
@@ -71,7 +78,7 @@ func (c *Call) cutScreen(m *member) []int64 {
 	}
 	closed := []int64{m.screen.conn}
 	c.release(m.screen)
-	m.screen, m.Presentation = nil, nil
+	m.screen, m.Presentation, m.cut = nil, nil, true
 	if !m.hasVideo() {
 		c.videos--
 	}

@@ -47,6 +47,9 @@ type member struct {
 	Participant
 	main   link
 	screen *link
+	// cut is set while its screen ended otherwise than by its client, which may
+	// still say so.
+	cut bool
 }
 
 // link is one media connection and what it may send.
