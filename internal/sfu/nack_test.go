@@ -3,6 +3,8 @@ package sfu
 import (
 	"testing"
 	"time"
+
+	"parley/internal/media/rtcp"
 )
 
 // TestNewGapIsAskedForSoon loses a packet and all that repeats it, and then
@@ -32,5 +34,38 @@ func TestNewGapIsAskedForSoon(t *testing.T) {
 	}
 	if d := lose(); d > 2*gapWait {
 		t.Errorf("another one is asked for after %v", d)
+	}
+}
+
+// TestRepeatsAreBounded: a receiver that reports nothing has room for every
+// picture, and is not sent old ones over and over for it.
+func TestRepeatsAreBounded(t *testing.T) {
+	b := newBench(t, 1, 1)
+	b.now = time.Second
+	f := b.film(t, 1000)[0]
+	for range 400 {
+		b.now += 10 * time.Millisecond
+		f.next(b.shard)
+		b.forward()
+	}
+	w := b.order[1].view(f.video)
+	if w.conn.path.rate(b.now) != unlimited {
+		t.Fatal("its path counts as narrow")
+	}
+	before := b.socket.sent.Bytes
+	for range 1000 {
+		b.now += time.Millisecond
+		for _, back := range []uint16{2 * maxAnswers, maxAnswers} { // the second ones let the first be forgotten
+			var lost []uint16
+			for i := range uint16(maxAnswers) {
+				lost = append(lost, uint16(w.last)-back+i)
+			}
+			p, _, _ := rtcp.Next(rtcp.AppendNack(nil, 1, f.header.SSRC, lost))
+			missing, _ := p.Missing()
+			b.resend(w, missing)
+		}
+	}
+	if got := b.socket.sent.Bytes - before; got < 100e3 || got > mostRate/8 {
+		t.Errorf("%d bytes sent again in a second", got)
 	}
 }

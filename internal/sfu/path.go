@@ -108,9 +108,10 @@ func (p *path) measure(now time.Duration) {
 	}
 }
 
-// mayRepeat tells whether something may be sent once more.
+// mayRepeat tells whether something may be sent once more. Of a path that counts
+// as one without bounds, nobody said that it holds what it is asked to.
 func (p *path) mayRepeat(now time.Duration) bool {
-	rate := int64(p.rate(now)) / 8 / repairShare
+	rate := int64(min(p.rate(now), mostRate)) / 8 / repairShare
 	most := max(rate*int64(repairBurst)/int64(time.Second), repairLeast)
 	passed := min(now-p.creditAt, time.Second)
 	p.credit = int(min(int64(p.credit)+rate*int64(passed)/int64(time.Second), most))
