@@ -1,6 +1,8 @@
 package sfu
 
 import (
+	"time"
+
 	"parley/internal/media/rtcp"
 	"parley/internal/media/srtp"
 	"parley/internal/media/udp"
@@ -9,6 +11,10 @@ import (
 const (
 	maxRefresh  = 32   // streams of one FIR that are looked at
 	mostAllowed = 10e6 // bits per second
+	// clockEvery is how often what a sender says of its clock goes on, to each who
+	// gets the stream; engines say it once in 1 to 5 s, and a datagram has room
+	// for 50 times.
+	clockEvery = 100 * time.Millisecond
 )
 
 // rtcp takes in what a client reports. Sender reports go on to those who get
@@ -107,6 +113,10 @@ func (sh *shard) senderReport(c *conn, report rtcp.Sender) {
 		return
 	}
 	st.stats.lastSR, st.stats.srAt = uint32(report.NTP>>16), sh.came
+	if st.stats.passedAt != 0 && sh.now-st.stats.passedAt < clockEvery {
+		return
+	}
+	st.stats.passedAt = sh.now
 	switch {
 	case st.source != nil:
 		sh.pass(st.source, report)

@@ -258,6 +258,8 @@ type reception struct {
 	transit float64
 	lastSR  uint32 // middle of its NTP time
 	srAt    time.Duration
+
+	passedAt time.Duration // when its sender's report last went on
 }
 
 // clock rates of the only codecs there are

@@ -80,6 +80,28 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestReportsAreBounded: of many reports about one clock, one goes on to all who
+// get the stream, and later ones do again.
+func TestReportsAreBounded(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.sounds(1)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	for _, ssrc := range []uint32{1, stageSSRC} {
+		for round := range uint64(3) {
+			var many []byte
+			for i := range uint64(50) {
+				many = rtcp.AppendSender(many, rtcp.Sender{SSRC: ssrc, NTP: round<<40 + i<<32})
+			}
+			before := s.count.RTCPOut
+			if s.hears(s.from, many); s.count.RTCPOut != before+1 {
+				t.Errorf("source %d, round %d: %d reports sent", ssrc, round, s.count.RTCPOut-before)
+			}
+			s.now += clockEvery
+		}
+	}
+}
+
 // TestReportedLoss counts what receivers say they lack, by how many packets
 // they speak of.
 func TestReportedLoss(t *testing.T) {
