@@ -15,7 +15,8 @@ const (
 	maxAddrs = 8               // proven addresses of one connection
 	stale    = 2 * time.Second // an address is given up for another after
 	// lost is when a check alone, which anybody may have copied, is enough for
-	// that: libwebrtc checks a pair that works every 2.5 s.
+	// that, and when another client may have the address: libwebrtc checks a pair
+	// that works every 2.5 s.
 	lost       = 6 * time.Second
 	maxRetired = 4096 // SSRCs a receiver remembers after they went
 	maxGap     = 3000 // lost packets that stay a gap in the numbers

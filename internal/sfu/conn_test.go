@@ -51,6 +51,25 @@ func TestCopiedChecks(t *testing.T) {
 	}
 }
 
+// TestQuietAddress: where a client does no more than check, which libwebrtc does
+// every 2.5 s, nobody else takes its address.
+func TestQuietAddress(t *testing.T) {
+	b := newBench(t, 1, 1)
+	c, other := b.order[0], b.order[1]
+	home := c.addr
+	for _, tt := range []struct {
+		silence time.Duration
+		taken   bool
+	}{{2400 * time.Millisecond, false}, {5 * time.Second, false}, {7 * time.Second, true}} {
+		b.now += time.Minute
+		c.addrSeen = b.now
+		b.now += tt.silence
+		if taken := b.claim(other, home); taken != tt.taken || (b.byAddr[home] == other) != tt.taken {
+			t.Errorf("after %v: taken %v", tt.silence, taken)
+		}
+	}
+}
+
 // TestListenerSize counts what a listener with a data channel takes: it does
 // not grow with the room, for those who never speak have no subscriptions.
 func TestListenerSize(t *testing.T) {

@@ -109,7 +109,7 @@ func TestAddressOfAnother(t *testing.T) {
 					t.Error("a check from the address of another was answered")
 				}
 				sh := s.at(from)
-				_ = sh.do(t.Context(), func() { sh.conns[connKey{from, old}].addrSeen -= stale })
+				_ = sh.do(t.Context(), func() { sh.conns[connKey{from, old}].addrSeen -= lost })
 				if err := second.handshake(options{}); err != nil {
 					t.Fatal(err)
 				}

@@ -107,7 +107,7 @@ func (sh *shard) yield(a udp.Peer) bool {
 	if c == nil {
 		return true
 	}
-	if c.addr == a && sh.now-c.addrSeen < stale {
+	if c.addr == a && sh.now-c.addrSeen < lost {
 		return false
 	}
 	c.addrs = slices.DeleteFunc(c.addrs, func(b udp.Peer) bool { return b == a })
