@@ -112,7 +112,7 @@ func (w *view) inherit() {
 		w.began, w.last = true, last
 		delete(w.conn.retired, w.video.ssrc)
 	}
-	if last, ok := w.conn.retired[w.video.repair]; ok {
+	if last, ok := w.conn.retired[w.video.repair]; ok && w.video.repair != 0 {
 		w.rtx = last + 1
 		delete(w.conn.retired, w.video.repair)
 	}

@@ -446,6 +446,18 @@ func TestNumbersOfARepairStream(t *testing.T) {
 	}
 }
 
+// TestNoRepairStream: a video without one takes over no numbers for it, not even
+// those of a sound that had the SSRC 0.
+func TestNoRepairStream(t *testing.T) {
+	s := newStage(t, func(c *conn) { c.client.Groups = c.client.Groups[:1] })
+	s.to.retire(0, 1234)
+	s.show(180)
+	s.take(0, typeVP8, 3000, slim(0, true, 1))
+	if w := s.to.view(s.from.video); w.rtx != 0 || s.to.retired[0] != 1234 {
+		t.Errorf("sent again from %d on; %d is remembered", w.rtx, s.to.retired[0])
+	}
+}
+
 // TestNumbersThatEndLate goes on where an SSRC ended while its view waited for
 // a key frame.
 func TestNumbersThatEndLate(t *testing.T) {
