@@ -57,13 +57,14 @@ func (sh *shard) rtp(c *conn, b []byte, from udp.Peer) {
 	}
 }
 
-// arrived notes a packet for transport-wide feedback.
+// arrived notes a packet for transport-wide feedback, which speaks of a stream
+// that came since the last one: of a picture's if there is one, of no repairs.
 func (sh *shard) arrived(c *conn, st *stream, seq uint16) {
 	if c.arrivals == nil {
 		c.arrivals = new(rtcp.Arrivals)
 	}
 	c.arrivals.Note(seq, sh.came)
-	if st.video && !st.repair || c.media == 0 {
+	if !st.repair && (st.video || !c.queued) || c.media == 0 {
 		c.media = st.ssrc
 	}
 	if !c.queued {

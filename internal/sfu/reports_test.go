@@ -80,6 +80,32 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestFeedbackOfWhatComes: engines drop feedback that speaks of a stream that
+// they do not send any more, as that of a camera that was switched off.
+func TestFeedbackOfWhatComes(t *testing.T) {
+	s := newStage(t)
+	c, number := s.from, uint16(0)
+	for i, tt := range []struct {
+		came []uint32
+		want uint32
+	}{
+		{[]uint32{1}, 1},
+		{[]uint32{stageSSRC + 1}, 1},
+		{[]uint32{1, stageSSRC + 1, stageSSRC, 1}, stageSSRC},
+		{[]uint32{stageSSRC + 1}, stageSSRC},
+		{[]uint32{stageSSRC + 2, 1}, stageSSRC + 2},
+		{[]uint32{1, stageSSRC + 3, 1}, 1},
+	} {
+		for _, ssrc := range tt.came {
+			s.arrived(c, c.stream(ssrc), number)
+			number++
+		}
+		if s.feedback(); c.media != tt.want {
+			t.Errorf("step %d: feedback speaks of %d, want %d", i, c.media, tt.want)
+		}
+	}
+}
+
 // TestReportsAreBounded: of many reports about one clock, one goes on to all who
 // get the stream, and later ones do again.
 func TestReportsAreBounded(t *testing.T) {
