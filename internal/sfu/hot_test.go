@@ -330,6 +330,24 @@ func TestSilenceIsDropped(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsTakesNoPlace: a connection that is not heard yet, since an older
+// one has its SSRC, silences nobody.
+func TestWhoWaitsTakesNoPlace(t *testing.T) {
+	b := newBench(t, 2, 1)
+	b.server.loudest = 1
+	first, second := b.senders[0].audio, b.senders[1].audio
+	second.waits = true
+	for i := range uint16(200) {
+		b.now += 20 * time.Millisecond
+		b.take(0, b.packet(t, 0, i, 40))
+		b.take(1, b.packet(t, 1, i, 0x80))
+		b.forward()
+		if b.rooms[1].rank(b.now); first.rank != 0 || second.rank >= 0 {
+			t.Fatalf("after %d packets: ranks %d and %d", i, first.rank, second.rank)
+		}
+	}
+}
+
 // TestSubscription follows the numbers of one receiver.
 func TestSubscription(t *testing.T) {
 	type step struct {

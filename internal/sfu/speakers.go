@@ -136,7 +136,7 @@ func (s *source) loudness() int {
 func (r *room) swap(now int64, n int) {
 	var best *source
 	for _, s := range r.sources {
-		waiting := s != nil && s.open && now-s.heard < hold && (s.rank < 0 || s.rank == spare)
+		waiting := s != nil && s.open && !s.waits && now-s.heard < hold && (s.rank < 0 || s.rank == spare)
 		if waiting && (best == nil || s.score > best.score) {
 			best = s
 		}
