@@ -40,6 +40,7 @@ func (s *Server) Join(ctx context.Context, j calls.MediaJoin) ([]byte, error) {
 	}
 	sh := s.hold(j.Call, len(j.Payload.Groups) > 0)
 	if doErr := sh.do(ctx, func() { err = sh.join(c, j); s.free(j.Call) }); doErr != nil {
+		sh.post(func() { sh.abandon(c) })
 		return nil, fmt.Errorf("join call %d: %w", j.Call, doErr)
 	}
 	if err != nil {
@@ -107,6 +108,14 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 	sh.add(c, j.Audio)
 	sh.count.Joins++
 	return nil
+}
+
+// abandon ends a connection that was made for a caller who gave up meanwhile: of
+// its SSRCs others would have to wait for its timeout.
+func (sh *shard) abandon(c *conn) {
+	if sh.conns[c.connKey] == c {
+		sh.remove(c)
+	}
 }
 
 // takes tells whether a connection announces an SSRC on which the server sends

@@ -1,6 +1,8 @@
 package sfu
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -230,6 +232,25 @@ func TestRejoin(t *testing.T) {
 	}
 	if len(e.gone) > 0 {
 		t.Errorf("connection %d reported gone", <-e.gone)
+	}
+}
+
+// TestJoinGivenUp: a join that its caller gave up leaves no connection, behind
+// which one with the same SSRC would have to wait.
+func TestJoinGivenUp(t *testing.T) {
+	s, _ := start(t)
+	c := join(t, s, options{conn: 1, ssrc: 10})
+	sh := home(s)
+	hold := make(chan struct{})
+	sh.post(func() { <-hold })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Join(ctx, joinOf(c)); !errors.Is(err, context.Canceled) {
+		t.Errorf("joined: %v", err)
+	}
+	close(hold)
+	if n := total(s, func(sh *shard) int { return len(sh.conns) }); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
 
