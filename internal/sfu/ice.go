@@ -56,13 +56,14 @@ func (sh *shard) check(d *udp.Datagram) *udp.Datagram {
 		return d
 	}
 	if to := sh.server.named(r.Local); to != sh && to != nil && sh.branch == nil {
+		d.Known = sh.away[d.From] == to
 		return sh.hand(d, to)
 	}
 	c := sh.byUfrag[string(r.Local)]
 	switch {
 	case c == nil || c.builtin || !c.auth.Check(&r):
 		sh.count.Drops.Stun++
-	case sh.has(d.From):
+	case sh.has(d):
 		sh.respond(c, &r, d.From)
 	default:
 		sh.acquire(d.Bytes(), d.From)

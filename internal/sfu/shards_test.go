@@ -131,6 +131,49 @@ func TestAddressOfAnother(t *testing.T) {
 	}
 }
 
+// TestAddressGivenUpBetween lets checks from more addresses than one client may
+// have wait for their shard: an address that comes twice is given up between its
+// two answers. The next check from there makes it known again.
+func TestAddressGivenUpBetween(t *testing.T) {
+	s, _ := start(t, three(false))
+	a := connect(t, s, options{conn: 1, ssrc: 10})
+	b := connect(t, s, options{conn: 2, ssrc: 20})
+	ready(t, s, 2)
+	hold, handed := make(chan struct{}), func() (n uint64) {
+		_ = s.reader().do(t.Context(), func() { n = s.reader().count.Handed })
+		return n
+	}
+	home(s).post(func() { <-hold })
+	before := handed()
+	a.bind()
+	check := a.binding(a.answer.Transport.Pwd, stun.RawAttribute{Type: stun.AttrICEControlled, Value: make([]byte, 8)})
+	sent := uint64(0)
+	come := func(from *net.UDPConn) {
+		t.Helper()
+		if _, err := from.WriteToUDPAddrPort(check, a.remote); err != nil {
+			t.Fatal(err)
+		}
+		sent++
+		eventually(t, func() string {
+			if n := handed() - before; n < sent {
+				return fmt.Sprintf("%d of %d checks handed over", n, sent)
+			}
+			return ""
+		})
+	}
+	come(a.socket.Load())
+	for range maxAddrs {
+		come(listen(t))
+	}
+	come(a.socket.Load())
+	close(hold)
+	for range 4 {
+		a.check(stun.RawAttribute{Type: stun.AttrICEControlled, Value: make([]byte, 8)})
+	}
+	a.say("there")
+	b.hears(10, "there")
+}
+
 // inherit moves a client to the address of another one, who is there no more.
 func (c *client) inherit(other *client) {
 	c.t.Helper()

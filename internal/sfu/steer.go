@@ -49,9 +49,14 @@ func (sh *shard) hand(d *udp.Datagram, to *shard) *udp.Datagram {
 	return free
 }
 
-// has tells whether an address is the shard's, or may be without asking.
-func (sh *shard) has(a udp.Peer) bool {
-	return sh.byAddr[a] != nil || sh.branch == nil && sh.away[a] == nil
+// has tells whether the address of a check is the shard's, or may be without
+// asking. That the reader agrees counts: what was given up between two answers
+// would never be handed over again.
+func (sh *shard) has(check *udp.Datagram) bool {
+	if sh.branch == nil {
+		return sh.away[check.From] == nil
+	}
+	return check.Known && sh.byAddr[check.From] != nil
 }
 
 // acquire asks for the address that a check came from, and answers it then.

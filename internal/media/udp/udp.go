@@ -48,6 +48,9 @@ type Datagram struct {
 	N    int
 	From Peer
 	At   int64 // when it came, in ns of Unix time; 0 = not told
+	// Known is what the Trunk's reader says to the Branch that it hands it to:
+	// whether all that comes from there is handed to it.
+	Known bool
 }
 
 // Bytes returns what was received.
