@@ -170,14 +170,19 @@ func (c *conn) unsubscribe(s *source) {
 	*sub = subscription{}
 }
 
-// retire remembers how far the numbers of an SSRC went.
+// retire remembers how far the numbers of an SSRC went. When it remembers too
+// many, the SSRC is spent.
 func (c *conn) retire(ssrc uint32, last uint64) {
-	if c.retired == nil {
+	switch {
+	case c.removed: // with its key
+		return
+	case len(c.retired) >= maxRetired:
+		c.room.spend(ssrc)
+		return
+	case c.retired == nil:
 		c.retired = map[uint32]uint64{}
 	}
-	if len(c.retired) < maxRetired {
-		c.retired[ssrc] = last
-	}
+	c.retired[ssrc] = last
 }
 
 // wanted tells whether the connection gets a source that has a place.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"parley/internal/call"
 	"parley/internal/calls"
 	"parley/internal/colibri"
 	"parley/internal/media/stun"
@@ -26,8 +27,10 @@ const (
 var (
 	errStreams = errors.New("sfu: too many sources")
 	errJoined  = errors.New("sfu: connection is there already")
-	errOwn     = errors.New("sfu: an SSRC of the server itself")
 )
+
+// errTaken is for SSRCs that nobody may send: clients join again with new ones.
+var errTaken = call.ErrSourceDuplicate
 
 var _ calls.Media = (*Server)(nil)
 
@@ -99,7 +102,7 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 		return errFull
 	}
 	if r.takes(c) {
-		return errOwn
+		return errTaken
 	}
 	for r.sends(c, c.ssrc) {
 		c.ssrc = randomSSRC()
@@ -119,8 +122,13 @@ func (sh *shard) abandon(c *conn) {
 }
 
 // takes tells whether a connection announces an SSRC on which the server sends
-// padding to another: numbers would be used twice with one key.
+// padding to another, or one that is spent: numbers would be used twice with one key.
 func (r *room) takes(c *conn) bool {
+	for i := range c.streams {
+		if r.spent[c.streams[i].ssrc] {
+			return true
+		}
+	}
 	for _, o := range r.conns {
 		if c.stream(o.ssrc) != nil {
 			return true

@@ -20,6 +20,7 @@ type room struct {
 	sounds    bool               // some of them are sound
 	videos    []*video           // by slot; nil is free
 	unheard   bool               // somebody wants other heights than before
+	spent     map[uint32]bool    // SSRCs that are not sent any more
 	count     Traffic
 }
 
@@ -114,8 +115,35 @@ func (r *room) dropSource(s *source) {
 			c.unsubscribe(s)
 		}
 	}
-	if next := r.find(s.ssrc); next != nil && !s.waits {
+	if next := r.find(s.ssrc); next != nil && !s.waits && !r.spent[s.ssrc] {
 		next.waits = false
+	}
+}
+
+// spend notes an SSRC of which a receiver can't remember how far its numbers
+// went: nobody sends it in the room any more. What announced it already waits
+// for good.
+func (r *room) spend(ssrc uint32) {
+	if r.spent[ssrc] {
+		return
+	}
+	if r.spent == nil {
+		r.spent = map[uint32]bool{}
+	}
+	r.spent[ssrc] = true
+	for _, s := range r.sources {
+		if s != nil && s.ssrc == ssrc {
+			s.waits = true
+		}
+	}
+	for _, v := range r.videos {
+		switch {
+		case v == nil:
+		case v.ssrc == ssrc:
+			v.waits = true
+		case v.repair == ssrc:
+			v.repair = 0
+		}
 	}
 }
 

@@ -75,6 +75,40 @@ func TestJoinTwice(t *testing.T) {
 	}
 }
 
+// TestSpentSources: an SSRC that a receiver can't remember any more, for so many
+// have gone, does not come back, neither anew nor of whom waits for it.
+func TestSpentSources(t *testing.T) {
+	b := newBench(t, 1, 1)
+	listener, again := b.order[1], &conn{connKey: connKey{1, 7}, room: b.rooms[1], ufrag: "again", place: -1, streams: []stream{{ssrc: 1}}}
+	for i := range uint32(maxRetired) {
+		listener.retire(1000+i, 0)
+	}
+	b.add(again, true)
+	b.take(0, b.packet(t, 0, 1, 20))
+	b.forward()
+	if b.remove(b.senders[0]); listener.retired[1] != 0 || !again.audio.waits {
+		t.Errorf("remembers %d; the one that waited is heard", listener.retired[1])
+	}
+	b.remove(again)
+	for ssrc, want := range map[int32]error{1: errTaken, 5000: nil} {
+		j := calls.MediaJoin{Call: 1, Conn: 10 + int64(ssrc), Payload: colibri.Join{SSRC: ssrc, HasSSRC: true}}
+		c, _, err := newConn(j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.join(c, j); !errors.Is(err, want) {
+			t.Errorf("%d: %v", ssrc, err)
+		}
+	}
+	v, room := &video{ssrc: 6000, repair: 6001}, b.rooms[1]
+	room.videos = []*video{v}
+	for _, ssrc := range []uint32{6001, 6000} {
+		if room.spend(ssrc); v.repair != 0 || v.waits != (ssrc == v.ssrc) {
+			t.Errorf("%d is spent; %+v", ssrc, v)
+		}
+	}
+}
+
 // TestServersOwnSource keeps the SSRCs of the server's padding and those of the
 // room apart: both are sealed with one key and numbers of their own.
 func TestServersOwnSource(t *testing.T) {
@@ -84,7 +118,7 @@ func TestServersOwnSource(t *testing.T) {
 		announced int32
 		own       uint32
 		err       error
-	}{{5000, 7, errOwn}, {6000, 1, nil}, {7000, 7000, nil}} {
+	}{{5000, 7, errTaken}, {6000, 1, nil}, {7000, 7000, nil}} {
 		j := calls.MediaJoin{Call: 1, Conn: int64(tt.announced), Payload: colibri.Join{SSRC: tt.announced, HasSSRC: true}}
 		c, _, err := newConn(j)
 		if err != nil {

@@ -85,7 +85,7 @@ func (r *room) unrank(s *source) {
 func (r *room) rank(at time.Duration) {
 	now := int64(at)
 	for _, s := range r.ranked {
-		if s != nil && (!s.open || now-s.heard > hold) {
+		if s != nil && (!s.open || s.waits || now-s.heard > hold) {
 			r.unrank(s)
 		}
 	}

@@ -141,17 +141,17 @@ func (sh *shard) addVideo(r *room, v *video) {
 // went.
 func (sh *shard) dropVideo(v *video) {
 	r := v.conn.room
+	r.videos[v.slot] = nil
 	for _, c := range r.conns {
 		c.unview(v)
 	}
-	r.videos[v.slot] = nil
 	for _, c := range r.receivers {
 		if c.defaulted && !c.told {
 			sh.watch(c) // another one may take its place
 		}
 	}
 	next := r.findVideo(v.ssrc)
-	if next == nil || v.waits {
+	if next == nil || v.waits || r.spent[v.ssrc] {
 		return
 	}
 	next.waits = false

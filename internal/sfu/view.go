@@ -97,7 +97,7 @@ func (c *conn) unview(v *video) {
 	if w.began {
 		c.retire(v.ssrc, w.last)
 	}
-	if w.rtx > 0 {
+	if w.rtx > 0 && v.repair != 0 {
 		c.retire(v.repair, w.rtx-1)
 	}
 }
