@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	pion "github.com/pion/srtp/v3"
 
 	"parley/internal/colibri"
+	ours "parley/internal/media/rtp"
 	"parley/internal/media/srtp"
 	"parley/internal/media/stun"
 	"parley/internal/media/udp"
@@ -345,6 +347,33 @@ func TestWhoWaitsTakesNoPlace(t *testing.T) {
 		if b.rooms[1].rank(b.now); first.rank != 0 || second.rank >= 0 {
 			t.Fatalf("after %d packets: ranks %d and %d", i, first.rank, second.rank)
 		}
+	}
+}
+
+// TestPlayersNeverRepeat lets one after another play as the same participant.
+func TestPlayersNeverRepeat(t *testing.T) {
+	b := newBench(t, 1, 1)
+	used := map[uint16]bool{}
+	b.socket.keep = func(packet []byte, _ udp.Peer) {
+		seq := binary.BigEndian.Uint16(packet[2:])
+		if used[seq] {
+			t.Errorf("number %d twice", seq)
+		}
+		used[seq] = true
+	}
+	const players, frames = 20, 50
+	for range players {
+		p := &player{frames: [][]byte{{1}}, frame: 20 * time.Millisecond, header: ours.Header{SSRC: 1, Type: colibri.OpusType}}
+		b.startPlayer(p, 1)
+		for range frames {
+			p.play(b.shard)
+			b.forward()
+			b.now += p.frame
+		}
+		b.stopPlayer(p)
+	}
+	if len(used) != players*frames {
+		t.Errorf("%d frames came", len(used))
 	}
 }
 

@@ -53,6 +53,7 @@ func (sh *shard) startPlayer(p *player, call int64) {
 		s = c.audio
 	}
 	s.conn.builtin = true
+	s.epoch++ // its numbers have nothing to do with those of who sent before
 	p.source, p.next = s, sh.now
 	var random [8]byte
 	binary.BigEndian.PutUint32(random[:], randomSSRC())
