@@ -51,6 +51,31 @@ func TestCopiedChecks(t *testing.T) {
 	}
 }
 
+// TestCheckedBothWays: the first flight goes to wherever a client that can't
+// nominate checked last, for on one of its ways no answer may come through.
+func TestCheckedBothWays(t *testing.T) {
+	for _, role := range []stun.AttrType{stun.AttrICEControlled, stun.AttrICEControlling} {
+		b := newBench(t, 1, 0)
+		b.draining = true // no handshake
+		c := b.senders[0]
+		c.in, c.addr = nil, udp.Peer{}
+		m, err := stun.Build(stun.TransactionID, stun.BindingRequest, stun.NewUsername(c.ufrag+":x"),
+			stun.RawAttribute{Type: role, Value: make([]byte, 8)}, stun.NewShortTermIntegrity("x"), stun.Fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ways := [2]udp.Peer{{AddrPort: netip.MustParseAddrPort("[2001:db8::1]:1")}, {AddrPort: netip.MustParseAddrPort("192.0.2.1:1")}}
+		for i := range 6 {
+			b.now += 50 * time.Millisecond
+			b.slot.N, b.slot.From = copy(b.slot.Slot[:], m.Raw), ways[i%2]
+			b.receive(&b.slot)
+			if want := ways[i%2]; role == stun.AttrICEControlled && c.addr != want || role == stun.AttrICEControlling && c.addr != ways[0] {
+				t.Errorf("%v: after check %d at %v", role, i, c.addr)
+			}
+		}
+	}
+}
+
 // TestQuietAddress: where a client does no more than check, which libwebrtc does
 // every 2.5 s, nobody else takes its address.
 func TestQuietAddress(t *testing.T) {

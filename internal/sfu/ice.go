@@ -97,7 +97,8 @@ func (sh *shard) respond(c *conn, r *stun.Request, from udp.Peer) {
 		if r.UseCandidate {
 			c.nominated = udp.Peer{}
 		}
-	case !c.addr.IsValid() || c.in == nil && r.UseCandidate || sh.now-c.addrSeen > lost:
+	// Who can't choose an address, and can't be followed yet, may be out of reach at one.
+	case !c.addr.IsValid() || c.in == nil && (r.UseCandidate || !r.Controlling) || sh.now-c.addrSeen > lost:
 		sh.move(c, from)
 	case r.UseCandidate:
 		c.nominated = from // anybody can send a copy: the client has to be there
