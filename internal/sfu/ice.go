@@ -41,7 +41,7 @@ func (sh *shard) receive(d *udp.Datagram) *udp.Datagram {
 	case b[0]>>6 == 2:
 		sh.rtp(c, b, d.From)
 	case b[0] >= 20 && b[0] < 64:
-		sh.record(c, b)
+		sh.record(c, b, d.From)
 	default:
 		sh.count.Drops.Malformed++
 	}

@@ -1,6 +1,10 @@
 package sfu
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"parley/internal/media/udp"
+)
 
 const (
 	recordHeader = 13 // of a DTLS record (RFC 6347 4.1)
@@ -15,11 +19,11 @@ const (
 )
 
 // record hands DTLS records to their connection.
-func (sh *shard) record(c *conn, b []byte) {
+func (sh *shard) record(c *conn, b []byte, from udp.Peer) {
 	switch {
 	case !c.admits(b):
 		sh.count.Drops.Malformed++
-	case !c.session.push(b):
+	case !c.session.push(b, from):
 		sh.count.Drops.Queue++
 	}
 }

@@ -29,7 +29,7 @@ func (s *session) secure(k keys) {
 }
 
 // push hands DTLS records over; they are dropped when too many wait.
-func (s *session) push(b []byte) bool {
+func (s *session) push(b []byte, from udp.Peer) bool {
 	switch {
 	case s == nil || s.ended:
 		return false
@@ -37,12 +37,13 @@ func (s *session) push(b []byte) bool {
 		_, err := s.shaking.records.Write(b)
 		return err == nil
 	}
-	s.open(b)
+	s.open(b, from)
 	return true
 }
 
-// open reads the records of a datagram.
-func (s *session) open(b []byte) {
+// open reads the records of a datagram. One that proves right tells where its
+// client is, as media does, of which there may be none.
+func (s *session) open(b []byte, from udp.Peer) {
 	again := false
 	for len(b) > 0 {
 		var kind record.Kind
@@ -50,6 +51,7 @@ func (s *session) open(b []byte) {
 		kind, plain, b = s.layer.Open(b)
 		switch kind {
 		case record.Data:
+			s.shard.follow(s.conn, from)
 			s.receive(plain)
 		case record.Alert:
 			s.alert(plain)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -279,6 +280,29 @@ func TestAddressChange(t *testing.T) {
 			a.hears(20, "after")
 		})
 	}
+}
+
+// TestRecordsMove moves a client that sends no media: its records prove as much.
+func TestRecordsMove(t *testing.T) {
+	s, _ := start(t)
+	a := connect(t, s, options{conn: 1, ssrc: 10, controlled: true, silent: true})
+	b := connect(t, s, options{conn: 2, ssrc: 20})
+	ready(t, s, 2)
+	a.bind()
+	a.check(stun.RawAttribute{Type: stun.AttrICEControlled, Value: make([]byte, 8)})
+	if _, err := a.dtls.Write([]byte("data")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() (complaint string) {
+		_ = home(s).do(t.Context(), func() {
+			if at := home(s).conns[connKey{1, 1}].addr.AddrPort; at != a.socket.Load().LocalAddr().(*net.UDPAddr).AddrPort() {
+				complaint = fmt.Sprintf("it is at %v", at)
+			}
+		})
+		return complaint
+	})
+	b.say("there")
+	a.hears(20, "there")
 }
 
 func TestGone(t *testing.T) {
