@@ -88,12 +88,12 @@ func (sh *shard) sound(s *source, index uint64, h *rtp.Header, payload []byte) {
 	sh.offer(s, index, h, payload)
 }
 
-// offer queues a packet of a source unless it is muted, silent or drowned out. The
-// payload stays where it is until forward.
+// offer queues a packet of a source unless it is muted, silent, drowned out or
+// too much. The payload stays where it is until forward.
 func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	now, r := int64(sh.now), s.conn.room
 	speech := s.hear(now, h.Level, h.Voice, h.HasLevel)
-	admitted := s.open && !s.waits && r.admit(s, now)
+	admitted := s.open && !s.waits && s.bears(now, len(payload)) && r.admit(s, now)
 	if !admitted {
 		if s.open {
 			sh.count.Drops.Quiet++

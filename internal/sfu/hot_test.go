@@ -332,6 +332,41 @@ func TestSilenceIsDropped(t *testing.T) {
 	}
 }
 
+// TestFloodOfSound: nobody hears more of a voice than sound takes, and who came
+// late all at once is heard.
+func TestFloodOfSound(t *testing.T) {
+	for name, tt := range map[string]struct {
+		every       time.Duration
+		size        int
+		burst       bool
+		least, most int // packets in 10 s
+	}{
+		"Opus at its most": {2500 * time.Microsecond, 160, false, 4000, 4000},
+		"after 2 s":        {10 * time.Millisecond, 640, true, 1000, 1000},
+		"many":             {50 * time.Microsecond, 1, false, 15_000, 25_000},
+		"large":            {time.Millisecond, 1200, false, 1500, 2500},
+	} {
+		b := newBench(t, 1, 1)
+		payload := make([]byte, tt.size)
+		h := ours.Header{SSRC: 1, Type: colibri.OpusType, HasLevel: true, Voice: true}
+		index, late := uint64(0), 0
+		for at := time.Duration(0); at < 10*time.Second; at += tt.every {
+			b.now = at
+			if late++; tt.burst && late < 200 {
+				continue
+			}
+			for ; late > 0; late-- {
+				b.offer(b.senders[0].audio, index, &h, payload)
+				index++
+			}
+			b.forward()
+		}
+		if n := int(b.count.Forwarded); n < tt.least || n > tt.most {
+			t.Errorf("%s: %d packets of %d were heard", name, n, index)
+		}
+	}
+}
+
 // TestWhoWaitsTakesNoPlace: a connection that is not heard yet, since an older
 // one has its SSRC, silences nobody.
 func TestWhoWaitsTakesNoPlace(t *testing.T) {

@@ -87,7 +87,7 @@ type Drops struct {
 	Late      uint64 // RTP that waited for the shard so long that nobody wants it
 	Type      uint64 // of another codec, or padding only
 	Muted     uint64
-	Quiet     uint64 // beyond the loudest
+	Quiet     uint64 // beyond the loudest, or what sound takes
 	Unwatched uint64 // of a layer that nobody sees
 }
 

@@ -21,6 +21,9 @@ import (
 	"parley/internal/colibri"
 )
 
+// mostWords is how many words are said in a second: more are no sound any more.
+const mostWords = 1500
+
 // siege is a call of two, with a camera, that goes on while others send the
 // server whatever they can think of.
 type siege struct {
@@ -35,6 +38,7 @@ type siege struct {
 	shot   time.Time // the last picture
 	shots  int
 	words  int // that a said
+	began  time.Time
 	heard  *rtp.Packet
 
 	insider   *insider
@@ -70,7 +74,7 @@ func besiege(t *testing.T) *siege {
 	server, e := start(t)
 	s := &siege{
 		t: t, server: server, ear: e, rng: rand.New(rand.NewPCG(7, 8)), noise: make([]byte, 1500),
-		exactly: map[string]uint64{}, maybe: map[string]uint64{},
+		exactly: map[string]uint64{}, maybe: map[string]uint64{}, began: time.Now(),
 	}
 	s.a = connect(t, server, options{conn: 1, user: 1, ssrc: 0x1000})
 	s.b = connect(t, server, options{conn: 2, user: 2, ssrc: 0x2000, silent: true})
@@ -330,6 +334,9 @@ func (s *siege) speak() {
 		for _, c := range []*client{s.b, s.digger} { // that send nothing else
 			c.write(c.binding(c.answer.Transport.Pwd))
 		}
+	}
+	if ahead := time.Duration(s.words)*time.Second/mostWords - time.Since(s.began); ahead > 0 {
+		<-time.After(ahead)
 	}
 	s.words++
 	word := fmt.Sprint("word ", s.words)
