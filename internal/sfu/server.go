@@ -42,6 +42,8 @@ const (
 // ErrClosed is returned once the server has stopped.
 var ErrClosed = errors.New("sfu: closed")
 
+var errNoCandidate = errors.New("sfu: no public address is of the socket's family")
+
 // Listener hears of what happens to connections. Its methods are called one
 // after another, and may call the Server.
 type Listener interface {
@@ -196,6 +198,9 @@ func candidates(bound netip.AddrPort, public []netip.Addr) ([]netip.AddrPort, er
 		if ip = ip.Unmap(); ip.Is4() || bound.Addr().Is6() {
 			all = append(all, netip.AddrPortFrom(ip, bound.Port()))
 		}
+	}
+	if len(all) == 0 {
+		return nil, errNoCandidate
 	}
 	return all, nil
 }

@@ -33,6 +33,9 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
 		}
 	}
+	if got, err := candidates(netip.MustParseAddrPort("0.0.0.0:5"), []netip.Addr{six}); !errors.Is(err, errNoCandidate) {
+		t.Errorf("nobody can connect: %v, %v", got, err)
+	}
 	if got, err := candidates(netip.MustParseAddrPort("[::]:5"), nil); err != nil || len(got) == 0 {
 		t.Errorf("machine's own: %v, %v", got, err)
 	}
