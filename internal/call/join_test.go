@@ -384,17 +384,3 @@ func TestSpeaking(t *testing.T) {
 		t.Error("spoke from outside")
 	}
 }
-
-// TestLeaveAfterGoodbye: Web K closes its connection, which may take it out of
-// the call, and then leaves with the source it had.
-func TestLeaveAfterGoodbye(t *testing.T) {
-	c := newCall(t, false)
-	join(t, c, alice, bob)
-	c.ConnGone(bob, c.members[bob].main.conn)
-	ch, err := c.Leave(bob, 200)
-	if wantErr(t, err, nil); len(ch.Entries) > 0 || c.Info().Count != 1 {
-		t.Errorf("told %+v, %d in the call", ch, c.Info().Count)
-	}
-	_, err = c.Leave(bob, 0)
-	wantErr(t, err, ErrJoinMissing)
-}

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// Leave takes the user out of the call. Source 0 stands for whatever connection
-// it has; one that was replaced, or is gone, changes nothing: Web K closes its
-// connection first, and keeps the list of participants after an error.
+// Leave takes the user out of the call. Source 0 stands for whatever
+// connection it has; one that was replaced meanwhile changes nothing.
 func (c *Call) Leave(user int64, source int32) (Change, error) {
 	m, ok := c.members[user]
 	switch {
 	case c.rec.State == Discarded:
 		return Change{}, ErrForbidden
-	case !ok && source == 0:
+	case !ok:
 		return Change{}, ErrJoinMissing
-	case !ok || source != 0 && source != m.Source:
+	case source != 0 && source != m.Source:
 		return Change{}, nil
 	}
 	return c.remove(m), nil
