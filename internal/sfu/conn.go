@@ -17,10 +17,13 @@ const (
 	// lost is when a check alone, which anybody may have copied, is enough for
 	// that, and when another client may have the address: libwebrtc checks a pair
 	// that works every 2.5 s.
-	lost       = 6 * time.Second
-	maxRetired = 4096 // SSRCs a receiver remembers after they went
-	maxGap     = 3000 // lost packets that stay a gap in the numbers
-	wordMask   = uint64(1<<16 - 1)
+	lost = 6 * time.Second
+	// farewellFor is how long a client that said goodbye keeps its place: it closes
+	// the connection first, and then leaves, or joins anew (Web K, tgcalls).
+	farewellFor = 5 * time.Second
+	maxRetired  = 4096 // SSRCs a receiver remembers after they went
+	maxGap      = 3000 // lost packets that stay a gap in the numbers
+	wordMask    = uint64(1<<16 - 1)
 )
 
 // conn is one client's ICE, DTLS and SRTP, owned by the shard.
@@ -48,6 +51,7 @@ type conn struct {
 	removed      bool
 	created      time.Duration
 	seen         time.Duration // last authenticated check or packet
+	parted       time.Duration // when its client said goodbye; 0 = not yet
 	rtt          time.Duration // smoothed; 0 = not known
 
 	addrSeen    time.Duration // last packet from where packets go
@@ -215,6 +219,30 @@ func (sh *shard) add(c *conn, open bool) {
 	}
 }
 
+// part takes in that a connection's client said goodbye: nothing is sent to it
+// any more, or taken from it.
+func (sh *shard) part(c *conn) {
+	if c.removed || c.parted != 0 {
+		return
+	}
+	c.parted, c.in = sh.now, nil
+	sh.deafen(c)
+}
+
+// deafen lets a connection get nothing any more.
+func (sh *shard) deafen(c *conn) {
+	c.room.dropReceiver(c)
+	for _, w := range c.views {
+		if w != nil {
+			c.unview(w.video)
+		}
+	}
+	if c.path != nil {
+		c.path.probe.ID = 0
+	}
+	c.room.unheard = true
+}
+
 // remove forgets a connection and ends its session.
 func (sh *shard) remove(c *conn) {
 	if c.removed {
@@ -222,7 +250,7 @@ func (sh *shard) remove(c *conn) {
 	}
 	c.removed = true
 	r := c.room
-	r.dropReceiver(c)
+	sh.deafen(c)
 	if c.out != nil {
 		sh.count.Ready--
 	}
@@ -230,15 +258,9 @@ func (sh *shard) remove(c *conn) {
 	if c.audio != nil {
 		r.dropSource(c.audio)
 	}
-	for _, w := range c.views {
-		if w != nil {
-			c.unview(w.video)
-		}
-	}
 	if c.video != nil {
 		sh.dropVideo(c.video)
 	}
-	r.unheard = true
 	sh.giveUp(c.addrs...)
 	delete(sh.conns, c.connKey)
 	delete(sh.byUfrag, c.ufrag)

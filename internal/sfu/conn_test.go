@@ -132,3 +132,37 @@ func TestListenerSize(t *testing.T) {
 	}
 	runtime.KeepAlive(b)
 }
+
+// TestParted: who said goodbye gets and sends nothing any more, but keeps its
+// place for a while: it may join anew.
+func TestParted(t *testing.T) {
+	b := newBench(t, 2, 0)
+	b.film(t, 100)
+	c := b.senders[0]
+	b.now = time.Minute
+	for _, o := range b.order {
+		o.seen = b.now
+	}
+	b.part(c)
+	if len(b.rooms[1].receivers) != 1 || b.conns[c.connKey] != c {
+		t.Error("it still gets something, or lost its place")
+	}
+	before := b.count.Forwarded
+	b.take(0, b.packet(t, 0, 1, 20))
+	if b.forward(); b.count.Forwarded != before || b.count.Drops.Early != 1 {
+		t.Errorf("%d packets of it forwarded", b.count.Forwarded-before)
+	}
+	b.take(1, b.packet(t, 1, 1, 20))
+	if b.forward(); b.count.Forwarded != before {
+		t.Errorf("%d packets forwarded to it", b.count.Forwarded-before)
+	}
+	b.now += farewellFor - 1
+	b.part(c)
+	if b.everySecond(c); c.removed {
+		t.Error("it is gone already")
+	}
+	b.now++
+	if b.everySecond(c); !c.removed || b.count.Gone != 1 {
+		t.Error("it is still there")
+	}
+}

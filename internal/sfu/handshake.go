@@ -131,7 +131,7 @@ func (sh *shard) serve(ctx context.Context, c *conn, h *handshake, sums [][sha25
 			data := slices.Clone(b[:n])
 			sh.post(func() { c.session.receive(data) })
 		case h.left.Load():
-			sh.post(func() { sh.gone(c) })
+			sh.post(func() { sh.part(c) })
 			return nil
 		case errors.Is(err, io.EOF):
 			return nil

@@ -66,11 +66,11 @@ func (s *session) open(b []byte, from udp.Peer) {
 	}
 }
 
-// alert ends the connection when the client did.
+// alert lets the client go when it says goodbye.
 func (s *session) alert(b []byte) {
 	const fatal, closeNotify = 2, 0
 	if len(b) == 2 && (b[0] == fatal || b[1] == closeNotify) {
-		s.shard.post(func() { s.shard.gone(s.conn) }) // not amid a batch
+		s.shard.post(func() { s.shard.part(s.conn) }) // not amid a batch
 	}
 }
 

@@ -238,6 +238,10 @@ func (sh *shard) timers() {
 func (sh *shard) everySecond(c *conn) {
 	switch {
 	case c.builtin:
+	case c.parted != 0:
+		if sh.now-c.parted >= farewellFor {
+			sh.gone(c)
+		}
 	case c.out == nil && sh.now-c.created > sh.server.timeout:
 		sh.gone(c)
 	case c.out != nil && sh.now-c.seen > sh.server.timeout:
