@@ -75,3 +75,28 @@ func TestNobodyWants(t *testing.T) {
 		t.Errorf("asked after %v ms", at)
 	}
 }
+
+// TestLostRun shows nothing that builds on pictures lost in a run so long that
+// its numbers are closed up: the receiver could not tell. A key frame is asked
+// for, and goes on where the numbers ended.
+func TestLostRun(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	last := s.take(0, typeVP8, 3000, slim(0, false, 2))[0]
+	s.now += 20 * time.Second
+	s.seq[0] += maxGap + 1
+	if got := s.take(0, typeVP8, 1800e3, slim(0, false, 90)); len(got) > 0 {
+		t.Fatalf("goes on with %+v", got)
+	}
+	if at := s.asks(time.Second); len(at) == 0 {
+		t.Error("no key frame is asked for")
+	}
+	if got := s.take(0, typeVP8, 1803e3, slim(0, true, 91)); len(got) != 1 || got[0].Sequence != last.Sequence+1 {
+		t.Errorf("after the key frame: %+v", got)
+	}
+	s.seq[0] += maxGap - 1
+	if got := s.take(0, typeVP8, 3600e3, slim(0, false, 92)); len(got) != 1 || got[0].Sequence != last.Sequence+maxGap+1 {
+		t.Errorf("after a gap that stays: %+v", got)
+	}
+}

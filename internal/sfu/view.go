@@ -184,6 +184,10 @@ func (w *view) next(p *packet, now time.Duration) (index uint64, r *run) {
 	r = &w.runs[w.now]
 	index = p.index - r.base
 	if ahead := int64(index - w.last); ahead > maxGap { // the sender jumped
+		if !p.picture.key { // it builds on what is lost, which no number would tell the receiver
+			w.stop()
+			return 0, nil
+		}
 		w.begin(p, now)
 		r = &w.runs[w.now]
 		index = r.from
