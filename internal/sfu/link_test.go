@@ -158,6 +158,25 @@ func TestComesBack(t *testing.T) {
 	}
 }
 
+// TestComesBackFromTheLeast checks that a path of which the least is believed is
+// probed with success: the probe takes longer than most.
+func TestComesBackFromTheLeast(t *testing.T) {
+	for _, gone := range []time.Duration{10 * time.Second, time.Minute, 10 * time.Minute} {
+		l := newLink(t, 110)
+		l.run(t, 10*time.Second, true)
+		l.rate = 0
+		l.run(t, gone, true)
+		if rate := l.viewer.path.estimate.Rate(); rate != leastRate {
+			t.Fatalf("estimate %d without a path", rate)
+		}
+		l.rate = 5e6
+		l.run(t, 5*time.Second, true)
+		if n := l.run(t, time.Second, true); n < 95 {
+			t.Errorf("5 s after %v without a path %d packets come in a second; estimate %d", gone, n, l.viewer.path.estimate.Rate())
+		}
+	}
+}
+
 // TestTooMuchForTheStart checks that a picture that needs more than every path
 // is believed to hold at first is seen on one that holds it.
 func TestTooMuchForTheStart(t *testing.T) {

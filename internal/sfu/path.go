@@ -27,9 +27,9 @@ const (
 	repairBurst = 250 * time.Millisecond // of it at once
 	repairLeast = 16 << 10               // bytes
 
-	probeLimit = 500 * time.Millisecond
-	padSize    = 255 // the most that a packet says of its padding
-	padAmong   = 16  // newest packets of a view, that serve as padding
+	probeLimit = 500 * time.Millisecond // that a probe may take beyond its time
+	padSize    = 255                    // the most that a packet says of its padding
+	padAmong   = 16                     // newest packets of a view, that serve as padding
 )
 
 // path is what is known of the way to a receiver of video.
@@ -165,7 +165,8 @@ func (sh *shard) tend(r *room) {
 			sh.pad(c)
 		}
 		if probe, due := p.estimate.Tick(sh.now); due && p.fed {
-			p.probe, p.left, p.next, p.until = probe, probe.Bytes, sh.now, sh.now+probeLimit
+			p.probe, p.left, p.next = probe, probe.Bytes, sh.now
+			p.until = sh.now + probeLimit + probe.Span()
 			if !p.queued {
 				p.queued = true
 				sh.probing = append(sh.probing, c)

@@ -32,6 +32,11 @@ type Probe struct {
 	Bytes int
 }
 
+// Span is how long the probe takes: of the least rates, more than half a second.
+func (p Probe) Span() time.Duration {
+	return time.Duration(int64(p.Bytes) * 8 * int64(time.Second) / max(p.Rate, 1))
+}
+
 // prober schedules probes and measures them.
 type prober struct {
 	want float64
