@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/colibri"
 	"parley/internal/media/bwe"
 	"parley/internal/media/rtcp"
 	"parley/internal/media/rtp"
@@ -19,6 +20,7 @@ import (
 type link struct {
 	*bench
 	film   *reel
+	higher []*reel // of the same video
 	viewer *conn
 	rate   int64 // bits per second; 0: nothing comes through
 	remb   bool
@@ -46,8 +48,37 @@ type carried struct {
 func newLink(t *testing.T, size int) *link {
 	t.Helper()
 	l := &link{bench: newBench(t, 1, 1), rate: 5e6, each: 1}
-	l.server.timeout = time.Hour
 	l.film = l.bench.film(t, size)[0]
+	return l.open()
+}
+
+// newLayers lets one camera of layers with so many bytes per packet be seen by
+// one viewer.
+func newLayers(t *testing.T, sizes ...int32) *link {
+	t.Helper()
+	l := &link{bench: newBench(t, 1, 1), rate: 5e6, each: 1}
+	c, sim := l.senders[0], colibri.SourceGroup{Semantics: "SIM"}
+	for i := range sizes {
+		ssrc := 10000 + 2*int32(i)
+		sim.Sources = append(sim.Sources, ssrc)
+		c.client.Groups = append(c.client.Groups, colibri.SourceGroup{Semantics: "FID", Sources: []int32{ssrc, ssrc + 1}})
+		c.streams = append(c.streams, stream{ssrc: uint32(ssrc), video: true}, stream{ssrc: uint32(ssrc + 1), video: true, repair: true})
+	}
+	c.client.Groups = append(c.client.Groups, sim)
+	c.video = newVideo(c, endpointOf(c.id), true)
+	l.addVideo(c.room, c.video)
+	for i, layer := range c.video.layers {
+		l.higher = append(l.higher, &reel{
+			video: c.video, layer: layer, payload: make([]byte, sizes[i]), header: rtp.Header{SSRC: layer.stream.ssrc, Type: typeVP8},
+		})
+	}
+	l.film, l.higher = l.higher[0], l.higher[1:]
+	l.want(l.order[1], colibri.Wants{Default: colibri.Heights{Max: 720}})
+	return l.open()
+}
+
+func (l *link) open() *link {
+	l.server.timeout = time.Hour
 	l.viewer = l.order[len(l.order)-1]
 	l.now = time.Second
 	l.socket.keep = l.carry
@@ -76,6 +107,9 @@ func (l *link) run(t *testing.T, d time.Duration, films bool) int {
 		if films && l.now%(10*time.Millisecond) == 0 {
 			for range l.each {
 				l.film.next(l.shard)
+			}
+			for _, f := range l.higher {
+				f.next(l.shard)
 			}
 		}
 		if l.voice > 0 && l.now%l.voice == 0 {
@@ -174,6 +208,23 @@ func TestComesBackFromTheLeast(t *testing.T) {
 		if n := l.run(t, time.Second, true); n < 95 {
 			t.Errorf("5 s after %v without a path %d packets come in a second; estimate %d", gone, n, l.viewer.path.estimate.Rate())
 		}
+	}
+}
+
+// TestFullPathIsLeftAlone checks that a path with room for the lowest layer and
+// little more is not probed all the time for the next one: what a probe fills it
+// with takes long to drain, and sound waits behind it.
+func TestFullPathIsLeftAlone(t *testing.T) {
+	l := newLayers(t, 60, 240, 1050)
+	l.rate, l.voice = 150e3, 60*time.Millisecond
+	l.run(t, 30*time.Second, true)
+	queue, came := time.Duration(0), 0
+	for range 300 {
+		came += l.run(t, 100*time.Millisecond, true)
+		queue += max(l.busy-l.now, 0) / 300
+	}
+	if queue > 100*time.Millisecond || came < 2900 {
+		t.Errorf("packets wait for %v, %d of video came in 30 s", queue, came)
 	}
 }
 

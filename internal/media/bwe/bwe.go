@@ -186,15 +186,15 @@ func (e *Estimator) End() {
 	lost, total := e.history.settle(e.newest, e.newestAt, now)
 	e.loss.count(lost, total)
 	e.loss.update(e, acked, now)
-	if rate, ok := e.probe.result(e.newest); ok {
-		e.probed(rate, now)
+	if rate, full, ok := e.probe.result(e.newest); ok {
+		e.probed(rate, full && e.trend.queue() >= probeQueue, now)
 	}
 	e.settle()
 }
 
 // probed takes in the result of a probe.
-func (e *Estimator) probed(rate float64, now time.Duration) {
-	if e.probe.judge(rate, e.rate, now) && !e.loss.heavy() {
+func (e *Estimator) probed(rate float64, full bool, now time.Duration) {
+	if e.probe.judge(rate, full, e.rate, now) && !e.loss.heavy() {
 		e.delay.rate = max(e.delay.rate, rate)
 		e.loss.raise(rate)
 	}

@@ -255,13 +255,13 @@ func TestProbe(t *testing.T) {
 			t.Fatalf("%s: %+v", tt.name, probe)
 		}
 		for i := range int64(probePackets) {
-			if _, ok := p.result(i); ok {
+			if _, _, ok := p.result(i); ok {
 				t.Errorf("%s: result of %d packets", tt.name, i)
 			}
 			p.sent(probe.ID, i, 1200)
 			p.arrived(probe.ID, 1200, time.Duration(i)*9600*time.Microsecond, time.Duration(i)*tt.every)
 		}
-		if rate, ok := p.result(probePackets - 1); !ok || rate < tt.low || rate > tt.high {
+		if rate, _, ok := p.result(probePackets - 1); !ok || rate < tt.low || rate > tt.high {
 			t.Errorf("%s: %f %v", tt.name, rate, ok)
 		}
 	}

@@ -15,6 +15,7 @@ const (
 	probeFor      = 1500 * time.Millisecond // until there has to be a result
 	probeKept     = 0.9                     // arrives when the path is not full
 	probeUse      = 0.95                    // of a full path
+	probeQueue    = 30                      // ms that then stand before all: jitter fills no path
 	probeBunched  = 2                       // arrived that much faster than sent
 	probeGain     = 1.1                     // of a successful one
 	fillTime      = 200 * time.Millisecond
@@ -43,8 +44,9 @@ type prober struct {
 	wait time.Duration
 	due  time.Duration // not before then
 	id   uint8
-	open bool // a result is awaited
-	left int  // bytes to be sent
+	open bool    // a result is awaited
+	left int     // bytes to be sent
+	full float64 // rate of the last one that filled the path; 0 = none did
 
 	began     time.Duration
 	last      int64 // number of the last packet sent
@@ -71,7 +73,7 @@ func (p *prober) next(rate, jitter, loss float64, rtt, now time.Duration) (probe
 	target := min(probeFactor*rate, p.want*probeEnough)
 	seconds := probeTime.Seconds() + min(probeJitter*jitter/1000, probeLongest.Seconds())
 	size := int(max(target/8*seconds, probePackets*probeSize) / max(1-loss, probeShare))
-	*p = prober{want: p.want, wait: p.wait, id: max(p.id+1, 1), open: true, left: size, began: now, due: now, last: -1}
+	*p = prober{want: p.want, wait: p.wait, full: p.full, id: max(p.id+1, 1), open: true, left: size, began: now, due: now, last: -1}
 	return Probe{ID: p.id, Rate: int64(target), Bytes: size}, true
 }
 
@@ -120,37 +122,43 @@ func (p *prober) arrived(id uint8, size int, sent, came time.Duration) {
 	p.bytes += size
 }
 
-// result returns the rate that came through, once all packets are spoken of;
-// 0 when it cannot be told.
-func (p *prober) result(newest int64) (rate float64, ok bool) {
+// result returns the rate that came through, once all packets are spoken of,
+// and whether that is all the path holds; 0 when it cannot be told.
+func (p *prober) result(newest int64) (rate float64, full, ok bool) {
 	if !p.open || p.left > 0 || newest < p.last {
-		return 0, false
+		return 0, false, false
 	}
 	p.open = false
 	if p.came < probeLeast || float64(p.came) < probeShare*float64(p.packets) {
-		return 0, true
+		return 0, false, true
 	}
 	sent, came := (p.sentTo - p.sentFrom).Seconds(), (p.cameTo - p.cameFrom).Seconds()
 	if sent <= 0 || came <= 0 {
-		return 0, true
+		return 0, false, true
 	}
 	sentRate := float64(8*(p.bytes-p.lastSize)) / sent
 	cameRate := float64(8*(p.bytes-p.firstSize)) / came
 	switch {
 	case cameRate > probeBunched*sentRate:
-		return 0, true
+		return 0, false, true
 	case cameRate < probeKept*sentRate:
-		return probeUse * cameRate, true
+		return probeUse * cameRate, true, true
 	}
-	return min(sentRate, cameRate), true
+	return min(sentRate, cameRate), false, true
 }
 
 // judge tells whether a result raises the rate, and when the next probe is due.
-func (p *prober) judge(result, rate float64, now time.Duration) bool {
+// What filled the path before is no gain, though the rate fell since to let the
+// queue drain: the next probe would only fill it again.
+func (p *prober) judge(result float64, full bool, rate float64, now time.Duration) bool {
+	known := full && result < probeGain*p.full
+	if full {
+		p.full = result
+	}
 	switch {
 	case result == 0:
 		p.postpone(probeAgain, now)
-	case result < probeGain*rate:
+	case result < probeGain*rate, known:
 		p.postpone(probeWait, now)
 	default:
 		p.wait, p.due = 0, now+probeSoonest
