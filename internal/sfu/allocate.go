@@ -12,6 +12,11 @@ const (
 	wantMore   = 5               // quarters of what is wanted: what probes look for
 	firstLeast = 2               // part of its rate that the first video needs,
 	firstSmall = 150e3           // unless it needs no more than this
+	// A first video that had no room after all is not tried again for so long,
+	// twice as long each time, unless there is room for all of it: it takes the
+	// room of sound.
+	doubtFirst = 5 * time.Second
+	doubtMost  = time.Minute
 )
 
 // allocate chooses the layers that a connection gets: those on stage as high
@@ -72,7 +77,9 @@ func (sh *shard) affords(w *view, low *layer, left int, first bool) bool {
 	case w.target == nil && w.began && !first:
 		cost += cost * (upFactor - 5) / 5
 	}
-	if first && (cost <= firstLeast*left || cost <= firstSmall && cost <= firstLeast*w.conn.path.rate(sh.now)) {
+	p := w.conn.path
+	trust := first && (w.target != nil || sh.now >= p.doubted)
+	if trust && (cost <= firstLeast*left || cost <= firstSmall && cost <= firstLeast*p.rate(sh.now)) {
 		return true
 	}
 	return cost <= left+w.slack(low)
@@ -125,6 +132,9 @@ func (sh *shard) choose(w *view, room int) {
 			p.fell = sh.now
 		}
 	}
+	if l == nil && w.ideal != nil && w.target != nil {
+		p.failed(sh.now-w.shown, sh.now)
+	}
 	if l == nil || w.layer != nil && (!w.layer.live || w.layer != l && p.breaks(w.layer.cost(sh.now), room)) {
 		w.stop()
 	}
@@ -135,6 +145,15 @@ func (sh *shard) choose(w *view, room int) {
 	if l != nil && l != w.layer {
 		sh.askKey(l)
 	}
+}
+
+// failed notes that there was no room for a video that was shown so long.
+func (p *path) failed(shown, now time.Duration) {
+	if shown > doubtMost {
+		p.doubt = 0
+	}
+	p.doubt = min(max(2*p.doubt, doubtFirst), doubtMost)
+	p.doubted = now + p.doubt
 }
 
 // breaks tells whether a layer is so far beyond the room that the receiver is

@@ -228,6 +228,32 @@ func TestFullPathIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestNoRoomForTheFirst checks that a picture that a path has no room for, though
+// for half of it, is tried again more and more seldom: meanwhile sound has the
+// path. Once there is room it is seen.
+func TestNoRoomForTheFirst(t *testing.T) {
+	for _, rate := range []int64{600e3, 800e3} {
+		l := newLink(t, 1100)
+		l.rate, l.voice = rate, 60*time.Millisecond
+		l.run(t, 20*time.Second, true)
+		late, came := 0, 0
+		for range 1200 {
+			came += l.run(t, 100*time.Millisecond, true)
+			if l.busy-l.now > 100*time.Millisecond {
+				late++
+			}
+		}
+		if late > 200 || came == 0 {
+			t.Errorf("%d bit/s: in 120 s sound comes late for %d ms; %d packets of video came", rate, 100*late, came)
+		}
+		l.rate = 2e6
+		l.run(t, 10*time.Second, true)
+		if n := l.run(t, time.Second, true); n < 95 {
+			t.Errorf("%d bit/s: %d packets come in a second where there is room", rate, n)
+		}
+	}
+}
+
 // TestTooMuchForTheStart checks that a picture that needs more than every path
 // is believed to hold at first is seen on one that holds it.
 func TestTooMuchForTheStart(t *testing.T) {

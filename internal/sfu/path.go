@@ -51,6 +51,8 @@ type path struct {
 	limited bool          // it gets less than it wants
 	used    int           // the estimate as of the plan
 	fell    time.Duration // when it got less for the last time
+	doubt   time.Duration // how long a first video is not tried after it failed
+	doubted time.Duration // until then
 
 	soundAt   time.Duration
 	soundRate int // bits per second
