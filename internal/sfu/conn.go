@@ -22,6 +22,7 @@ const (
 	// the connection first, and then leaves, or joins anew (Web K, tgcalls).
 	farewellFor = 5 * time.Second
 	maxRetired  = 4096 // SSRCs a receiver remembers after they went
+	maxLeft     = 64   // videos whose last picture it remembers: who comes back does soon
 	maxGap      = 3000 // lost packets that stay a gap in the numbers
 	wordMask    = uint64(1<<16 - 1)
 )
@@ -69,9 +70,10 @@ type conn struct {
 	media    uint32 // the SSRC transport feedback speaks of
 	allowed  int    // bits per second, of a client without such feedback
 
-	place   int // in the room's receivers, -1 for none
-	order   int // in the shard's order
-	retired map[uint32]uint64
+	place    int // in the room's receivers, -1 for none
+	order    int // in the shard's order
+	retired  map[uint32]uint64
+	pictures map[uint32]newest // of videos that went
 
 	wants     colibri.Wants
 	told      bool          // wants are the client's own
@@ -187,6 +189,19 @@ func (c *conn) retire(ssrc uint32, last uint64) {
 		c.retired = map[uint32]uint64{}
 	}
 	c.retired[ssrc] = last
+}
+
+// left remembers the last picture of a video that went.
+func (c *conn) left(ssrc uint32, n newest) {
+	switch {
+	case c.removed:
+		return
+	case c.pictures == nil:
+		c.pictures = map[uint32]newest{}
+	case len(c.pictures) == maxLeft:
+		clear(c.pictures)
+	}
+	c.pictures[ssrc] = n
 }
 
 // wanted tells whether the connection gets a source that has a place.

@@ -22,15 +22,10 @@ type view struct {
 	target *layer
 	layer  *layer // forwarded now; differs from target until a key frame comes
 
-	last     uint64 // greatest index the receiver saw
-	clock    uint32 // timestamp of the newest picture
-	clocked  bool
-	clockAt  time.Duration
-	picture  uint16 // number of the newest picture
-	tl0      uint8
-	numbered bool
-	holding  bool   // packets wait to leave
-	held     uint64 // first of them
+	last uint64 // greatest index the receiver saw
+	newest
+	holding bool   // packets wait to leave
+	held    uint64 // first of them
 
 	packets, octets uint32
 	now             int          // the newest run
@@ -49,6 +44,16 @@ type view struct {
 	passed   passed
 	repeats  *repeats // nil before the first one
 	padded   uint64   // packets that served as padding
+}
+
+// newest is what a receiver knows of the newest picture of a view.
+type newest struct {
+	clock    uint32 // timestamp
+	clocked  bool
+	clockAt  time.Duration
+	picture  uint16 // number
+	tl0      uint8
+	numbered bool
 }
 
 // run is a part of a view that came from one layer: what is added to the
@@ -96,6 +101,7 @@ func (c *conn) unview(v *video) {
 	c.views[v.slot] = nil
 	if w.began {
 		c.retire(v.ssrc, w.last)
+		c.left(v.ssrc, w.newest)
 	}
 	if w.rtx > 0 && v.repair != 0 {
 		c.retire(v.repair, w.rtx-1)
@@ -103,14 +109,16 @@ func (c *conn) unview(v *video) {
 }
 
 // inherit lets a view that has not begun go on where the one of a gone video
-// with the same SSRC ended. While that one is there, it waits.
+// with the same SSRC ended: a decoder that lives on drops pictures that seem
+// older than what it showed. While that one is there, it waits.
 func (w *view) inherit() {
 	if w.video.waits || w.began {
 		return
 	}
 	if last, ok := w.conn.retired[w.video.ssrc]; ok {
-		w.began, w.last = true, last
+		w.began, w.last, w.newest = true, last, w.conn.pictures[w.video.ssrc]
 		delete(w.conn.retired, w.video.ssrc)
+		delete(w.conn.pictures, w.video.ssrc)
 	}
 	if last, ok := w.conn.retired[w.video.repair]; ok && w.video.repair != 0 {
 		w.rtx = last + 1
