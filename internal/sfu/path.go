@@ -27,6 +27,9 @@ const (
 	repairBurst = 250 * time.Millisecond // of it at once
 	repairLeast = 16 << 10               // bytes
 
+	tellTimes = 8       // that a receiver may tell of each packet,
+	tellMost  = 1 << 13 // and of so many at once
+
 	probeLimit = 500 * time.Millisecond // that a probe may take beyond its time
 	padSize    = 255                    // the most that a packet says of its padding
 	padAmong   = 16                     // newest packets of a view, that serve as padding
@@ -59,6 +62,9 @@ type path struct {
 
 	credit   int // bytes that may be sent again
 	creditAt time.Duration
+
+	tells  int    // packets that the receiver may tell of
+	toldOf uint16 // number of the next packet when it told last
 
 	next    time.Duration // when to send more of the probe
 	until   time.Duration
@@ -121,15 +127,19 @@ func (p *path) mayRepeat(now time.Duration) bool {
 	return p.credit > 0
 }
 
-// fed takes in what a receiver says of the packets it got.
+// fed takes in what a receiver says of the packets it got. A few bytes can speak
+// of thousands: the shard does not read about each again and again.
 func (sh *shard) fed(c *conn, f rtcp.Feedback) {
 	p := c.path
 	if p == nil {
 		return
 	}
 	p.fed = true
+	p.tells = min(p.tells+tellTimes*int(c.transport-p.toldOf), tellMost)
+	p.toldOf = c.transport
 	p.estimate.Begin(f.Reference, sh.came)
-	for a, ok := f.Next(); ok; a, ok = f.Next() {
+	for a, ok := f.Next(); ok && p.tells > 0; a, ok = f.Next() {
+		p.tells--
 		p.estimate.Arrived(a.Sequence, a.Received, a.Delta)
 	}
 	p.estimate.End()

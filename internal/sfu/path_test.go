@@ -1,0 +1,52 @@
+package sfu
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// told writes feedback that says of count packets that they did not come.
+func told(b []byte, base, count uint16) []byte {
+	b = append(b, 0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 3, 0xe8)
+	b = binary.BigEndian.AppendUint16(b, base)
+	b = binary.BigEndian.AppendUint16(b, count)
+	b = append(b, 0, 0, 0, 0)
+	return append(binary.BigEndian.AppendUint16(b, count), 0, 0)
+}
+
+// TestFeedbackFlood hears of the same packets a few times only: to read about
+// thousands, in a few bytes and all the time, would keep the shard.
+func TestFeedbackFlood(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	for i := range 4000 {
+		s.now += 3 * time.Millisecond
+		s.take(0, typeVP8, uint32(3000*i), slim(0, i == 0, uint8(i)))
+		if i%100 == 0 { // it reports: the history grows
+			s.hears(s.to, told(nil, s.to.transport-1, 1))
+		}
+	}
+	took := func(count uint16) time.Duration {
+		var b []byte
+		for range 50 {
+			b = told(b, s.to.transport-count, count)
+		}
+		best := never
+		for range 20 {
+			began := time.Now()
+			s.hears(s.to, b)
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	few, many := took(1), took(2000)
+	if many > 20*few {
+		t.Errorf("what tells of 50 packets takes %v, of 100000 %v", few, many)
+	}
+	s.now += 50 * time.Millisecond
+	s.take(0, typeVP8, 12e6, slim(0, false, 1))
+	if s.hears(s.to, told(nil, s.to.transport-1, 1)); s.to.path.tells != tellTimes-1 {
+		t.Errorf("of a new packet it may tell %d times more", s.to.path.tells)
+	}
+}
