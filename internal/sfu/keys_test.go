@@ -76,6 +76,29 @@ func TestNobodyWants(t *testing.T) {
 	}
 }
 
+// TestLostBurst asks for a key frame as soon as more is lost at once than is
+// asked for again, unless what comes after it is one.
+func TestLostBurst(t *testing.T) {
+	for _, tt := range []struct {
+		lost uint16
+		key  bool
+		want int
+	}{{maxBurst, false, 0}, {maxBurst + 1, false, 1}, {maxBurst + 1, true, 0}, {maxGap - 1, false, 1}} {
+		s := newStage(t)
+		s.show(180)
+		s.take(0, typeVP8, 0, slim(0, true, 1))
+		s.now += time.Second
+		before := s.asked[stageSSRC]
+		s.seq[0] += tt.lost
+		if got := s.take(0, typeVP8, 90000, slim(0, tt.key, 30)); len(got) != 1 {
+			t.Errorf("%+v: what comes then is not shown", tt)
+		}
+		if n := s.asked[stageSSRC] - before; n != tt.want {
+			t.Errorf("%+v: asked %d times", tt, n)
+		}
+	}
+}
+
 // TestLostRun shows nothing that builds on pictures lost in a run so long that
 // its numbers are closed up: the receiver could not tell. A key frame is asked
 // for, and goes on where the numbers ended.

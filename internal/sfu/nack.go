@@ -32,14 +32,15 @@ type gap struct {
 	tries int
 }
 
-// note notes a packet that came.
-func (g *gaps) note(index uint64, now time.Duration) {
+// note notes a packet that came, and tells whether more lack before it than are
+// asked for.
+func (g *gaps) note(index uint64, now time.Duration) (broken bool) {
 	switch {
 	case !g.began:
 		g.began, g.top = true, index
 	case index > g.top:
 		if missing := index - g.top - 1; missing > maxBurst {
-			g.n = 0 // too many: a key frame is cheaper
+			g.n, broken = 0, true // a key frame is cheaper
 		} else {
 			for i := g.top + 1; i < index && g.n < maxGaps; i++ {
 				g.list[g.n] = gap{index: i, at: now + gapWait}
@@ -52,10 +53,11 @@ func (g *gaps) note(index uint64, now time.Duration) {
 			if g.list[i].index == index {
 				copy(g.list[i:], g.list[i+1:g.n])
 				g.n--
-				return
+				break
 			}
 		}
 	}
+	return broken
 }
 
 // take writes the numbers to ask for now, and returns them and when the next
@@ -80,10 +82,13 @@ func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next tim
 	return numbers, next
 }
 
-// missed notes a packet of a layer, and lets what lacks before it be asked for.
-func (sh *shard) missed(l *layer, index uint64) {
+// missed notes a packet of a layer, and lets what lacks before it be asked for:
+// a key frame where too much does. Receivers would take seconds to give up.
+func (sh *shard) missed(l *layer, index uint64, key bool) {
 	g := &l.gaps
-	g.note(index, sh.now)
+	if g.note(index, sh.now) && !key {
+		sh.askKey(l)
+	}
 	if g.n == 0 {
 		return
 	}

@@ -53,7 +53,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		l.gaps.began = false
 		return
 	}
-	sh.missed(l, index)
+	sh.missed(l, index, pic.key)
 	h.SSRC, h.Padded = v.ssrc, false
 	sh.pictures++
 	sh.first = min(sh.first, sh.came)
