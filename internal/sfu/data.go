@@ -54,6 +54,9 @@ func (s *session) Message(_ uint16, text bool, b []byte) {
 	}
 }
 
+// talks tells whether the client opened a channel.
+func (s *session) talks() bool { return s != nil && s.opened }
+
 // ask tells the client how high its picture needs to be.
 func (s *session) ask(height int) {
 	if s != nil {

@@ -96,15 +96,19 @@ func (sh *shard) resize(c *conn, v *video, height int) {
 }
 
 // byDefault lets a connection that says nothing have something. Those without
-// video of their own may not know what video is, and those whose video has layers
-// know how to ask: ReferenceImpl says nothing as long as it wants nothing.
+// video of their own may not know what video is.
 func (sh *shard) byDefault(c *conn) {
-	if c.told || c.defaulted || c.place < 0 || c.video == nil || len(c.video.layers) > 1 || sh.now-c.readyAt < defaultAfter {
+	if c.told || c.defaulted || c.place < 0 || c.video == nil || c.canAsk() || sh.now-c.readyAt < defaultAfter {
 		return
 	}
 	c.defaulted = true
 	sh.watch(c)
 }
+
+// canAsk tells whether a connection that is silent wants nothing: ReferenceImpl
+// opens a channel and says nothing on it as long as it wants nothing; Web A never
+// says anything, but its video has one layer.
+func (c *conn) canAsk() bool { return len(c.video.layers) > 1 && c.session.talks() }
 
 // tellSenders tells the senders of a room how high their pictures need to be,
 // where that changed (media.md 4.3).

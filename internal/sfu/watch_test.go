@@ -66,22 +66,26 @@ func TestPlaceOfALeaver(t *testing.T) {
 	}
 }
 
-// TestWhoIsGivenVideo: of those who never ask only Web A, which sends one layer,
-// wants to see something. ReferenceImpl asks for nothing when it wants nothing.
+// TestWhoIsGivenVideo: those who never ask want to see something, but for who
+// could ask: ReferenceImpl says nothing when it wants nothing.
 func TestWhoIsGivenVideo(t *testing.T) {
+	oneLayer := []colibri.SourceGroup{{Semantics: "FID", Sources: []int32{1, 2}}}
+	threeLayers := []colibri.SourceGroup{
+		{Semantics: "SIM", Sources: []int32{1, 3, 5}},
+		{Semantics: "FID", Sources: []int32{1, 2}},
+		{Semantics: "FID", Sources: []int32{3, 4}},
+		{Semantics: "FID", Sources: []int32{5, 6}},
+	}
 	for _, tt := range []struct {
 		client string
 		groups []colibri.SourceGroup
+		talks  bool
 		want   bool
 	}{
-		{"Web A", []colibri.SourceGroup{{Semantics: "FID", Sources: []int32{1, 2}}}, true},
-		{"ReferenceImpl", []colibri.SourceGroup{
-			{Semantics: "SIM", Sources: []int32{1, 3, 5}},
-			{Semantics: "FID", Sources: []int32{1, 2}},
-			{Semantics: "FID", Sources: []int32{3, 4}},
-			{Semantics: "FID", Sources: []int32{5, 6}},
-		}, false},
-		{"gotd", nil, false},
+		{"Web A", oneLayer, true, true},
+		{"ReferenceImpl", threeLayers, true, false},
+		{"without a channel", threeLayers, false, true},
+		{"gotd", nil, false, false},
 	} {
 		b := newBench(t, 2, 1)
 		b.film(t, 100)
@@ -91,6 +95,7 @@ func TestWhoIsGivenVideo(t *testing.T) {
 			c.streams = append(c.streams, stream{ssrc: uint32(ssrc), video: true, repair: repairs(tt.groups, ssrc)})
 		}
 		c.video = newVideo(c, "own", false)
+		c.session = &session{data: data{opened: tt.talks}}
 		b.now = c.readyAt + defaultAfter
 		b.byDefault(c)
 		if given := slices.ContainsFunc(c.views, func(w *view) bool { return w != nil && w.height > 0 }); given != tt.want {
