@@ -23,6 +23,12 @@ func TestPaths(t *testing.T) {
 		return func(p *path) { p.loss, p.lossBack = share, share }
 	}
 	jitter := func(p *path) { p.jitter = 100 * time.Millisecond }
+	inOrder := func(ms time.Duration) func(*path) {
+		return func(p *path) { p.jitter, p.ordered = ms*time.Millisecond, true }
+	}
+	stalls := func(ms time.Duration) func(*path) {
+		return func(p *path) { p.stall, p.ordered = ms*time.Millisecond, true }
+	}
 	queue := func(d time.Duration) func(*path) { return func(p *path) { p.queue = d } }
 	tests := []struct {
 		name              string
@@ -47,6 +53,13 @@ func TestPaths(t *testing.T) {
 		{"loss 20 %, layers, 5M to 300k", 5e6, 300e3, 1.1e6, layers, lossy(0.2), 1.55, 0.45},
 		{"jitter 100 ms, 1M to 300k", 1e6, 300e3, 2.5e6, nil, jitter, 1.4, 0.7},
 		{"jitter 100 ms, layers, 5M to 300k", 5e6, 300e3, 1.1e6, layers, jitter, 1.55, 0.7},
+		{"in order, jitter 40 ms, 1M to 300k", 1e6, 300e3, 2.5e6, nil, inOrder(40), 1.4, 0.7},
+		{"in order, jitter 40 ms, 5M to 300k", 5e6, 300e3, 8e6, nil, inOrder(40), 1.4, 0.7},
+		{"in order, jitter 40 ms, layers", 5e6, 300e3, 1.1e6, layers, inOrder(40), 1.55, 0.7},
+		{"in order, jitter 100 ms, layers", 5e6, 300e3, 1.1e6, layers, inOrder(100), 1.55, 0.7},
+		{"stalls of 40 ms, 5M to 300k", 5e6, 300e3, 8e6, nil, stalls(40), 1.4, 0.7},
+		{"stalls of 40 ms, layers", 5e6, 300e3, 1.1e6, layers, stalls(40), 1.55, 0.7},
+		{"stalls of 100 ms, layers", 5e6, 300e3, 1.1e6, layers, stalls(100), 1.6, 0.7},
 		{"150 ms each way, 1M to 300k", 1e6, 300e3, 2.5e6, nil, func(p *path) { p.delay = 150 * time.Millisecond }, 1.25, 0.7},
 	}
 	t.Logf("the worst of %d runs each:", seeds)

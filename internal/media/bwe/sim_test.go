@@ -16,11 +16,15 @@ type path struct {
 	lossBack float64                        // of feedback
 	delay    time.Duration                  // each way
 	jitter   time.Duration
+	ordered  bool          // jitter does not reorder
+	stall    time.Duration // now and then nothing comes for so long
 	report   time.Duration // between feedbacks
 
 	rng     *rand.Rand
 	busy    time.Duration          // until
 	arrived [1 << 16]time.Duration // 0 for not yet
+	newest  time.Duration
+	stalled time.Duration // until
 	due     []arriving
 	news    []uint16
 	next    uint16
@@ -54,6 +58,13 @@ func (p *path) send(seq uint16, size int, now time.Duration) {
 	if p.jitter > 0 {
 		at += time.Duration(p.rng.Int64N(int64(p.jitter)))
 	}
+	if p.stall > 0 && at > p.stalled+2*p.stall && p.rng.IntN(20) == 0 {
+		p.stalled = at + p.stall
+	}
+	if at = max(at, p.stalled); p.ordered {
+		at = max(at, p.newest)
+	}
+	p.newest = max(p.newest, at)
 	p.due = append(p.due, arriving{seq, at})
 	p.carried += size
 }
