@@ -3,15 +3,17 @@ package sfu
 import "time"
 
 const (
-	upAfter    = 3 * time.Second // since a receiver got less for lack of room
-	upFactor   = 6               // fifths of a higher layer's rate that have to be there
-	keepShare  = 5               // part of the room that what is shown already may be too much
-	breakAt    = 3               // times the room, from which on a layer is broken off
-	breakLoss  = 0.05            // share of packets, from which on any that is too much is
-	rampTime   = 3 * time.Second // of a new view, in which probes find room for it
-	wantMore   = 5               // quarters of what is wanted: what probes look for
-	firstLeast = 2               // part of its rate that the first video needs,
-	firstSmall = 150e3           // unless it needs no more than this
+	upAfter    = 3 * time.Second  // since a receiver got less for lack of room,
+	upMost     = 12 * time.Second // and twice as long, up to this, when it had got more
+	upProven   = 6 * time.Second  // less long ago than this
+	upFactor   = 6                // fifths of a higher layer's rate that have to be there
+	keepShare  = 5                // part of the room that what is shown already may be too much
+	breakAt    = 3                // times the room, from which on a layer is broken off
+	breakLoss  = 0.05             // share of packets, from which on any that is too much is
+	rampTime   = 3 * time.Second  // of a new view, in which probes find room for it
+	wantMore   = 5                // quarters of what is wanted: what probes look for
+	firstLeast = 2                // part of its rate that the first video needs,
+	firstSmall = 150e3            // unless it needs no more than this
 	// A first video that had no room after all is not tried again for so long,
 	// twice as long each time, unless there is room for all of it: it takes the
 	// room of sound.
@@ -109,7 +111,7 @@ func (sh *shard) raise(w *view, left *int) bool {
 	need := next.cost(sh.now)
 	more := need - w.chosen.cost(sh.now)
 	if w.target == nil || next.rank > w.target.rank {
-		if p := w.conn.path; p.fell != 0 && sh.now-p.fell < upAfter {
+		if p := w.conn.path; p.fell != 0 && sh.now-p.fell < p.calm {
 			return false
 		}
 		more += need * (upFactor - 5) / 5
@@ -129,7 +131,7 @@ func (sh *shard) choose(w *view, room int) {
 	if w.ideal != nil && (l == nil || l.rank < w.ideal.rank) {
 		p.limited = true
 		if w.target != nil && w.target.live && (l == nil || l.rank < w.target.rank) && w.ideal.rank >= w.target.rank {
-			p.fell = sh.now
+			p.fall(sh.now)
 		}
 	}
 	if l == nil && w.ideal != nil && w.target != nil {
@@ -141,10 +143,26 @@ func (sh *shard) choose(w *view, room int) {
 	if l == w.target {
 		return
 	}
+	if l != nil && w.target != nil && l.rank > w.target.rank {
+		p.raised = sh.now
+	}
 	w.aim(l, sh.now)
 	if l != nil && l != w.layer {
 		sh.askKey(l)
 	}
+}
+
+// fall notes that the receiver gets less for lack of room. An estimate rises
+// above what a path holds while less is sent: who tries a higher layer in vain
+// every few seconds makes all who watch it pay for its key frames.
+func (p *path) fall(now time.Duration) {
+	switch {
+	case p.calm == 0 || p.raised != 0 && now-p.raised >= upProven:
+		p.calm = upAfter
+	case p.raised != 0:
+		p.calm = min(2*p.calm, upMost)
+	}
+	p.fell, p.raised = now, 0
 }
 
 // failed notes that there was no room for a video that was shown so long.

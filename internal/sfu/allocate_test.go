@@ -85,6 +85,45 @@ func TestKeepsWhatItShows(t *testing.T) {
 	}
 }
 
+// TestUpInVain waits longer before each higher layer that had no room before,
+// and forgets that once there was room.
+func TestUpInVain(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	for i := range 3 {
+		s.take(i, typeVP8, 0, slim(i, true, 1))
+		s.from.video.layers[i].rate = []int{60e3, 150e3, 900e3}[i]
+	}
+	s.now += time.Minute
+	w := s.to.view(s.from.video)
+	s.to.path.fed = true
+	s.to.path.estimate.REMB(1200e3, s.now)
+	s.show(720)
+	// after makes the layer too much, and returns how long it takes to come back.
+	after := func(shown time.Duration) time.Duration {
+		s.now += shown
+		s.to.path.estimate.REMB(700e3, s.now)
+		if s.allocate(s.to); w.target.rank != 1 {
+			t.Fatalf("layer %d where there is no room", w.target.rank)
+		}
+		s.to.path.estimate.REMB(1200e3, s.now)
+		began := s.now
+		for s.allocate(s.to); w.target.rank != 2; s.allocate(s.to) {
+			s.now += 100 * time.Millisecond
+		}
+		return s.now - began
+	}
+	const vain = 2 * time.Second
+	for i, tt := range []struct{ shown, want time.Duration }{
+		{time.Minute, upAfter}, {vain, 2 * upAfter}, {vain, 4 * upAfter}, {vain, upMost}, {vain, upMost},
+		{upProven, upAfter}, {vain, 2 * upAfter},
+	} {
+		if got := after(tt.shown); got != tt.want {
+			t.Errorf("fall %d: it comes back after %v, want %v", i, got, tt.want)
+		}
+	}
+}
+
 // TestRoomForAll divides a narrow path: what is on stage first, then something
 // of everyone.
 func TestRoomForAll(t *testing.T) {

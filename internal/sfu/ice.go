@@ -139,7 +139,7 @@ func (sh *shard) move(c *conn, to udp.Peer) {
 	if c.addr != to && c.addr.IsValid() {
 		c.rtt = 0
 		if c.path != nil {
-			c.path.probe.ID, c.path.doubt, c.path.doubted = 0, 0, 0
+			c.path.probe.ID, c.path.fell, c.path.doubt, c.path.doubted = 0, 0, 0, 0
 			c.path.estimate.Moved()
 		}
 	}

@@ -54,6 +54,8 @@ type path struct {
 	limited bool          // it gets less than it wants
 	used    int           // the estimate as of the plan
 	fell    time.Duration // when it got less for the last time
+	raised  time.Duration // when it got more for the last time since; 0 = not yet
+	calm    time.Duration // how long after fell it does not get more
 	doubt   time.Duration // how long a first video is not tried after it failed
 	doubted time.Duration // until then
 
