@@ -88,3 +88,41 @@ func TestOffload(t *testing.T) {
 		t.Errorf("sent %+v", got)
 	}
 }
+
+// TestFullBuffer: a link that takes nothing more is waited for by all runs
+// together, not by each.
+func TestFullBuffer(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		defer unix.Close(fd)
+	}
+	if err = unix.SetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.Open(os.DevNull) // calls back as anything does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	raw, err := null.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newBatchSender(base{}, &descriptor{fd: fds[0], raw: raw}, false)
+	const runs = 100
+	for i := range runs {
+		copy(s.Space(3), "abc")
+		s.Send(3, Peer{AddrPort: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, byte(i)}), 1)})
+	}
+	s.prepare()
+	for i := range s.runs {
+		s.out.messages[i].header.Namelen = 0 // it has one other end
+	}
+	s.push()
+	if s.sent.Packets == 0 || s.sent.Packets+s.sent.Failed != runs || s.waits != maxWaits {
+		t.Errorf("%+v after %d waits", s.sent, s.waits)
+	}
+}

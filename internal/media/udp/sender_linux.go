@@ -13,7 +13,8 @@ import (
 const (
 	maxSegments = 64    // UDP_MAX_SEGMENTS of the oldest kernel with offload
 	maxRun      = 60000 // bytes of one run; an IP datagram ends at 65535
-	sendWait    = 5     // ms to wait for room in the socket's buffer
+	sendWait    = 5     // ms to wait for room in the socket's buffer,
+	maxWaits    = 2     // so often in vain until nothing waits any more
 	maxCall     = 64    // messages of one system call; more save nothing
 )
 
@@ -36,6 +37,7 @@ type batchSender struct {
 	from   int // first message to send
 	done   int
 	errno  syscall.Errno
+	waits  int // in vain, for what is being flushed
 }
 
 // run is what one message holds: datagrams of size bytes, the last may be shorter.
@@ -109,6 +111,20 @@ func (s *batchSender) Send(n int, to Peer) {
 
 // Flush implements Sender.
 func (s *batchSender) Flush() {
+	s.prepare()
+	s.push()
+	s.runs, s.used = s.runs[:0], 0
+}
+
+// push sends all runs.
+func (s *batchSender) push() {
+	for s.from, s.waits = 0, 0; s.from < len(s.runs); {
+		s.flushOnce()
+	}
+}
+
+// prepare writes the runs down for the kernel.
+func (s *batchSender) prepare() {
 	for i := range s.runs {
 		r := &s.runs[i]
 		h := &s.out.messages[i].header
@@ -126,10 +142,6 @@ func (s *batchSender) Flush() {
 			s.locate(i, r.to.at)
 		}
 	}
-	for s.from = 0; s.from < len(s.runs); {
-		s.flushOnce()
-	}
-	s.runs, s.used = s.runs[:0], 0
 }
 
 // locate tells the kernel from where a run leaves.
@@ -174,8 +186,8 @@ func (s *batchSender) flushOnce() {
 	s.from++
 }
 
-// send is the callback around sendmmsg. A full buffer is waited for briefly:
-// then packets are shed, since nobody wants them late. The call never blocks
+// send is the callback around sendmmsg. A full buffer is waited for briefly, by
+// all runs together: then packets are shed, since nobody wants them late. The call never blocks
 // and is short: told of it, the scheduler would take the processor away.
 func (s *batchSender) send(uintptr) {
 	for try := 0; ; try++ {
@@ -186,9 +198,11 @@ func (s *batchSender) send(uintptr) {
 			s.done, s.errno = int(n), 0
 			return
 		case errno == unix.EINTR:
-		case errno == unix.EAGAIN && try < 2:
+		case errno == unix.EAGAIN && try < maxWaits && s.waits < maxWaits:
 			fds := []unix.PollFd{{Fd: int32(s.on.fd), Events: unix.POLLOUT}}
-			_, _ = unix.Poll(fds, sendWait)
+			if n, _ := unix.Poll(fds, sendWait); n == 0 {
+				s.waits++
+			}
 		default:
 			s.errno = errno
 			return
