@@ -40,6 +40,17 @@ func TestParseJoinUnsigned(t *testing.T) {
 	}
 }
 
+// TestParseJoinWithoutSound: a presentation of 0 has no sound, as one without an
+// SSRC.
+func TestParseJoinWithoutSound(t *testing.T) {
+	for _, with := range []string{`"ssrc":0,`, ""} {
+		j, err := ParseJoin([]byte(strings.Replace(webK, `"ssrc":-246425938,`, with, 1)))
+		if err != nil || j.HasSSRC || len(j.Sources()) != 4 {
+			t.Errorf("%q: %+v, %v", with, j, err)
+		}
+	}
+}
+
 func TestParseJoinRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		old, with string

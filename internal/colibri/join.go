@@ -88,7 +88,7 @@ func ParseJoin(data []byte) (Join, error) {
 		if j.SSRC, err = source(*raw.SSRC); err != nil {
 			return Join{}, err
 		}
-		j.HasSSRC = true
+		j.HasSSRC = j.SSRC != 0 // 0 is a way to say none
 	}
 	for _, g := range raw.Groups {
 		if len(g.Sources) == 0 || len(g.Sources) > maxSources || !token(g.Semantics, 1) {
