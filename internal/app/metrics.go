@@ -75,6 +75,7 @@ func media(m sfu.Metrics) []web.Figure {
 		{"handed", m.Drops.Handed},
 		{"late", m.Drops.Late},
 		{"type", m.Drops.Type},
+		{"excess", m.Drops.Excess},
 		{"muted", m.Drops.Muted},
 		{"quiet", m.Drops.Quiet},
 		{"unwatched", m.Drops.Unwatched},

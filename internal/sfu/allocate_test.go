@@ -115,8 +115,13 @@ func TestUpInVain(t *testing.T) {
 	}
 	const vain = 2 * time.Second
 	for i, tt := range []struct{ shown, want time.Duration }{
-		{time.Minute, upAfter}, {vain, 2 * upAfter}, {vain, 4 * upAfter}, {vain, upMost}, {vain, upMost},
-		{upProven, upAfter}, {vain, 2 * upAfter},
+		{time.Minute, upAfter},
+		{vain, 2 * upAfter},
+		{vain, 4 * upAfter},
+		{vain, upMost},
+		{vain, upMost},
+		{upProven, upAfter},
+		{vain, 2 * upAfter},
 	} {
 		if got := after(tt.shown); got != tt.want {
 			t.Errorf("fall %d: it comes back after %v, want %v", i, got, tt.want)

@@ -93,12 +93,16 @@ func (sh *shard) sound(s *source, index uint64, h *rtp.Header, payload []byte) {
 func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	now, r := int64(sh.now), s.conn.room
 	speech := s.hear(now, h.Level, h.Voice, h.HasLevel)
-	admitted := s.open && !s.waits && s.bears(now, len(payload)) && r.admit(s, now)
+	excess := s.open && !s.waits && !s.meter.bears(sh.now, int64(len(payload)+soundCost), soundRate)
+	admitted := s.open && !s.waits && !excess && r.admit(s, now)
 	if !admitted {
-		if s.open {
+		switch {
+		case excess:
+			sh.count.Drops.Excess++
+		case s.open:
 			sh.count.Drops.Quiet++
 			r.count.Drops.Quiet++
-		} else {
+		default:
 			sh.count.Drops.Muted++
 			r.count.Drops.Muted++
 		}

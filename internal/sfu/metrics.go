@@ -86,8 +86,9 @@ type Drops struct {
 	Handed    uint64 // for a shard that has too much to do
 	Late      uint64 // RTP that waited for the shard so long that nobody wants it
 	Type      uint64 // of another codec, or padding only
+	Excess    uint64 // more than a client may have forwarded
 	Muted     uint64
-	Quiet     uint64 // beyond the loudest, or what sound takes
+	Quiet     uint64 // beyond the loudest
 	Unwatched uint64 // of a layer that nobody sees
 }
 

@@ -50,3 +50,26 @@ func TestFeedbackFlood(t *testing.T) {
 		t.Errorf("of a new packet it may tell %d times more", s.to.path.tells)
 	}
 }
+
+// TestFloodOfVideo: nobody is sent more of a camera than any path is believed
+// to hold; a camera of 20 Mbit/s is no flood.
+func TestFloodOfVideo(t *testing.T) {
+	for _, tt := range []struct {
+		each        int // packets in 10 ms
+		least, most uint64
+	}{{20, 20_000, 20_000}, {200, 40_000, 65_000}} {
+		b := newBench(t, 1, 1)
+		f := b.film(t, 1200)[0]
+		before := b.count.Forwarded
+		for range 1000 {
+			b.now += 10 * time.Millisecond
+			for range tt.each {
+				f.next(b.shard)
+			}
+			b.forward()
+		}
+		if n := b.count.Forwarded - before; n < tt.least || n > tt.most {
+			t.Errorf("%d packets of %d were sent, %d were too many", n, 1000*tt.each, b.count.Drops.Excess)
+		}
+	}
+}

@@ -45,7 +45,7 @@ type source struct {
 	score    int // loudness, smoothed
 	heard    int64
 	spoke    int64
-	taken    int64 // until when what was heard of it takes, at soundRate
+	meter    meter // of what could be heard
 
 	passed passed
 }

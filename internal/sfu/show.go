@@ -54,6 +54,10 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		return
 	}
 	sh.missed(l, index, pic.key)
+	if !v.meter.bears(sh.now, int64(len(payload)+packetCost), videoRate) {
+		sh.count.Drops.Excess++
+		return
+	}
 	h.SSRC, h.Padded = v.ssrc, false
 	sh.pictures++
 	sh.first = min(sh.first, sh.came)

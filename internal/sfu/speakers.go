@@ -30,13 +30,6 @@ const (
 	quietLevel = 50  // -dBov; louder counts as speech
 	noLevel    = 127 // -dBov of silence
 	spokeEvery = int64(5 * time.Second)
-
-	// What of a source is heard at most, for all pay for it: twice what Opus can
-	// take, where each packet counts as some bytes more. What comes late may come
-	// all at once.
-	soundRate  = 256 << 10 // bytes per second
-	soundCost  = 128
-	soundBurst = int64(time.Second)
 )
 
 // hear notes the level of a packet and tells whether it is speech. Silence
@@ -54,15 +47,6 @@ func (s *source) hear(now int64, level uint8, voice, known bool) bool {
 		s.heard = now
 	}
 	return !known || voice || level < quietLevel
-}
-
-// bears tells whether a packet of a size is no more than sound takes, and counts it.
-func (s *source) bears(now int64, size int) bool {
-	if s.taken = max(s.taken, now); s.taken-now > soundBurst {
-		return false
-	}
-	s.taken += int64(size+soundCost) * int64(time.Second) / soundRate
-	return true
 }
 
 // admit tells whether a packet of the source is forwarded now: something was

@@ -32,6 +32,7 @@ type video struct {
 	open     bool // its owner may send it
 	waits    bool // an older connection has the same SSRC
 
+	meter    meter         // of what somebody sees
 	last     time.Duration // newest packet of any layer
 	pictures int           // of all layers
 	height   int           // the greatest that anyone wants
