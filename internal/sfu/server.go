@@ -89,6 +89,7 @@ type Server struct {
 	detach func() bool    // from the context of Start
 	work   sync.WaitGroup // handshakes and the notifier
 	closed atomic.Bool
+	down   chan struct{} // closed once all is over
 }
 
 // Start binds the media socket and serves until Close, or until ctx ends.
@@ -101,7 +102,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: cfg.Log, socket: socket, timeout: cfg.Timeout, loudest: min(cfg.Loudest, MostLoudest)}
+	s := &Server{log: cfg.Log, socket: socket, timeout: cfg.Timeout, loudest: min(cfg.Loudest, MostLoudest), down: make(chan struct{})}
 	if s.loudest <= 0 {
 		s.loudest = loudest
 	}
@@ -151,14 +152,7 @@ func (s *Server) Addr() netip.AddrPort { return s.socket.LocalAddr() }
 func (s *Server) Close() {
 	s.detach()
 	s.stop()
-	s.wait()
-}
-
-// wait waits for the end of all shards.
-func (s *Server) wait() {
-	for _, sh := range s.shards {
-		<-sh.done
-	}
+	<-s.down
 }
 
 // stop takes the server down in order: connections say goodbye while the
@@ -176,8 +170,11 @@ func (s *Server) stop() {
 	for _, sh := range s.shards {
 		sh.post(func() { sh.farewell(); sh.stopped = true })
 	}
-	s.wait()
+	for _, sh := range s.shards {
+		<-sh.done
+	}
 	_ = s.socket.Close()
+	close(s.down)
 }
 
 // candidates lists where clients find the socket.

@@ -51,7 +51,8 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
-// TestContextEnds stops a server by its context alone.
+// TestContextEnds stops a server by its context alone, and by both: once it is
+// closed, its port is free.
 func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := Start(ctx, Config{Listen: "127.0.0.1:0"})
@@ -59,8 +60,15 @@ func TestContextEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	s.wait()
-	s.Close()
+	<-s.down
+	for range 100 {
+		ctx, cancel = context.WithCancel(t.Context())
+		if s, err = Start(ctx, Config{Listen: s.Addr().String()}); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		s.Close()
+	}
 	s.Gate(1, 1, true, true) // nothing happens
 	s.Leave(1, 1)
 	s.End(1)
