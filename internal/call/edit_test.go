@@ -286,6 +286,22 @@ func TestEditVideo(t *testing.T) {
 	wantErr(t, err, ErrForbidden)
 }
 
+// TestVideoOfDisplaced: who takes over the identity of somebody with video has
+// the room for it.
+func TestVideoOfDisplaced(t *testing.T) {
+	c := newCall(t, false)
+	c.rec.VideoLimit = 1
+	for _, u := range []int64{alice, bob} {
+		r := request(u, int32(u*100))
+		r.As, r.Groups, r.VideoStopped = group, []SourceGroup{{"FID", []int32{int32(u*100 + 1), int32(u*100 + 2)}}}, false
+		_, err := c.Join(Actor{u, admin}, r, noon)
+		wantErr(t, err, nil)
+	}
+	if c.Info().Videos != 1 {
+		t.Errorf("%d videos", c.Info().Videos)
+	}
+}
+
 func TestVideoLimit(t *testing.T) {
 	c := newCall(t, false)
 	c.rec.VideoLimit = 1

@@ -56,7 +56,7 @@ func (c *Call) CheckJoin(a Actor, r JoinRequest) error {
 	if err := c.free(a.User, r.Connection, nil); err != nil {
 		return err
 	}
-	if c.showsVideo(a, r) && !c.mayShow(a.User) {
+	if c.showsVideo(a, r) && !c.mayShow(a.User) && !c.mayShow(c.peers[r.As]) { // whom it displaces
 		return ErrVideoTooMuch
 	}
 	return nil
