@@ -219,6 +219,7 @@ func (c *conn) wanted(s *source) bool {
 func (sh *shard) add(c *conn, open bool) {
 	r := c.room
 	r.conns[c.id] = c
+	r.note(c, 1)
 	sh.conns[c.connKey] = c
 	sh.byUfrag[c.ufrag] = c
 	c.order, c.place = len(sh.order), -1
@@ -270,6 +271,7 @@ func (sh *shard) remove(c *conn) {
 		sh.count.Ready--
 	}
 	delete(r.conns, c.id)
+	r.note(c, -1)
 	if c.audio != nil {
 		r.dropSource(c.audio)
 	}

@@ -104,7 +104,7 @@ func (sh *shard) join(c *conn, j calls.MediaJoin) error {
 	if r.takes(c) {
 		return errTaken
 	}
-	for r.sends(c, c.ssrc) {
+	for r.announced[c.ssrc] > 0 || c.stream(c.ssrc) != nil {
 		c.ssrc = randomSSRC()
 	}
 	c.room, c.ufrag, c.created, c.seen = r, sh.name(), sh.now, sh.now
@@ -124,27 +124,7 @@ func (sh *shard) abandon(c *conn) {
 // takes tells whether a connection announces an SSRC on which the server sends
 // padding to another, or one that is spent: numbers would be used twice with one key.
 func (r *room) takes(c *conn) bool {
-	for i := range c.streams {
-		if r.spent[c.streams[i].ssrc] {
-			return true
-		}
-	}
-	for _, o := range r.conns {
-		if c.stream(o.ssrc) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// sends tells whether somebody in the room, or a newcomer, sends an SSRC.
-func (r *room) sends(newcomer *conn, ssrc uint32) bool {
-	for _, o := range r.conns {
-		if o.stream(ssrc) != nil {
-			return true
-		}
-	}
-	return newcomer.stream(ssrc) != nil
+	return slices.ContainsFunc(c.streams, func(st stream) bool { return r.spent[st.ssrc] || r.own[st.ssrc] > 0 })
 }
 
 // Gate tells what of a connection is forwarded.

@@ -20,6 +20,8 @@ type room struct {
 	sounds    bool               // some of them are sound
 	videos    []*video           // by slot; nil is free
 	unheard   bool               // somebody wants other heights than before
+	announced map[uint32]int     // how many connections send an SSRC
+	own       map[uint32]int     // for how many the server sends on an SSRC of its own
 	spent     map[uint32]bool    // SSRCs that are not sent any more
 	count     Traffic
 }
@@ -67,7 +69,7 @@ type packet struct {
 func (sh *shard) room(call int64) *room {
 	r := sh.rooms[call]
 	if r == nil {
-		r = &room{shard: sh, call: call, conns: map[int64]*conn{}}
+		r = &room{shard: sh, call: call, conns: map[int64]*conn{}, announced: map[uint32]int{}, own: map[uint32]int{}}
 		sh.rooms[call] = r
 		sh.server.hold(call, false)
 	}
@@ -82,9 +84,22 @@ func (sh *shard) leave(r *room) {
 	}
 }
 
-// addSource gives a connection's audio a slot.
+// note counts the SSRCs of a connection that comes, by 1, or goes, by -1.
+func (r *room) note(c *conn, by int) {
+	change := func(m map[uint32]int, ssrc uint32) {
+		if m[ssrc] += by; m[ssrc] == 0 {
+			delete(m, ssrc)
+		}
+	}
+	for i := range c.streams {
+		change(r.announced, c.streams[i].ssrc)
+	}
+	change(r.own, c.ssrc)
+}
+
+// addSource gives the audio of a connection that was noted a slot.
 func (r *room) addSource(c *conn, ssrc uint32, open bool) *source {
-	s := &source{conn: c, ssrc: ssrc, voice: -1, open: open, epoch: 1, rank: -1, waits: r.find(ssrc) != nil}
+	s := &source{conn: c, ssrc: ssrc, voice: -1, open: open, epoch: 1, rank: -1, waits: r.announced[ssrc] > 1 && r.find(ssrc) != nil}
 	s.slot = occupy(&r.sources, s)
 	return s
 }
@@ -116,7 +131,10 @@ func (r *room) dropSource(s *source) {
 			c.unsubscribe(s)
 		}
 	}
-	if next := r.find(s.ssrc); next != nil && !s.waits && !r.spent[s.ssrc] {
+	if s.waits || r.spent[s.ssrc] || r.announced[s.ssrc] == 0 {
+		return
+	}
+	if next := r.find(s.ssrc); next != nil {
 		next.waits = false
 	}
 }

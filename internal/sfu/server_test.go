@@ -124,7 +124,10 @@ func TestSpentSources(t *testing.T) {
 // room apart: both are sealed with one key and numbers of their own.
 func TestServersOwnSource(t *testing.T) {
 	b := newBench(t, 1, 0)
+	r := b.rooms[1]
+	r.note(b.senders[0], -1)
 	b.senders[0].ssrc = 5000
+	r.note(b.senders[0], 1)
 	for _, tt := range []struct {
 		announced int32
 		own       uint32
@@ -142,5 +145,11 @@ func TestServersOwnSource(t *testing.T) {
 		if tt.err == nil && (c.ssrc == tt.own || c.stream(c.ssrc) != nil) {
 			t.Errorf("%d: the server sends %d, too", tt.announced, c.ssrc)
 		}
+	}
+	for _, c := range slices.Clone(b.order) {
+		b.remove(c)
+	}
+	if len(r.announced)+len(r.own) > 0 {
+		t.Errorf("%v and %v are left", r.announced, r.own)
 	}
 }
