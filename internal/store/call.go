@@ -64,7 +64,7 @@ func (db *DB) oneCall(ctx context.Context, query string, args ...any) (call.Reco
 // CommitCalls makes a change of calls and posts its messages.
 func (db *DB) CommitCalls(ctx context.Context, c calls.Commit) ([][]message.Message, error) {
 	var posted [][]message.Message
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.write(ctx, func(tx *transaction) error {
 		for _, r := range c.Calls {
 			if err := saveCall(ctx, tx, r); err != nil {
 				return fmt.Errorf("save call %d: %w", r.ID, err)
@@ -95,7 +95,7 @@ func (db *DB) CommitCalls(ctx context.Context, c calls.Commit) ([][]message.Mess
 	return posted, nil
 }
 
-func saveCall(ctx context.Context, tx *sql.Tx, r call.Record) error {
+func saveCall(ctx context.Context, tx *transaction, r call.Record) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO calls (id, chat_kind, chat_id, broadcast, creator, state, title, schedule_date,
 			start_date, end_date, join_muted, video_limit, invite_hash, random_id, ceiling)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
@@ -113,7 +113,7 @@ func saveCall(ctx context.Context, tx *sql.Tx, r call.Record) error {
 	return err
 }
 
-func subscribe(ctx context.Context, tx *sql.Tx, s calls.Subscription) error {
+func subscribe(ctx context.Context, tx *transaction, s calls.Subscription) error {
 	query := `INSERT INTO call_subscribers (call_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	if !s.On {
 		query = `DELETE FROM call_subscribers WHERE call_id = $1 AND user_id = $2`
@@ -122,7 +122,7 @@ func subscribe(ctx context.Context, tx *sql.Tx, s calls.Subscription) error {
 	return err
 }
 
-func silence(ctx context.Context, tx *sql.Tx, s calls.Silence) error {
+func silence(ctx context.Context, tx *transaction, s calls.Silence) error {
 	query := `INSERT INTO call_silenced (call_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`
 	if !s.On {
 		query = `DELETE FROM call_silenced WHERE call_id = $1 AND user_id = $2`

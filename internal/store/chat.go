@@ -52,7 +52,7 @@ func scanPeer(rows *sql.Rows) (id peer.ID, err error) {
 // its messages, in the order of the drafts.
 func (db *DB) CommitChat(ctx context.Context, ch directory.Change) ([]message.Message, error) {
 	var posted []message.Message
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.write(ctx, func(tx *transaction) error {
 		posted = nil
 		if err := saveChat(ctx, tx, ch.Chat); err != nil {
 			return err
@@ -75,7 +75,7 @@ func (db *DB) CommitChat(ctx context.Context, ch directory.Change) ([]message.Me
 	return posted, err
 }
 
-func postAll(ctx context.Context, tx *sql.Tx, drafts []message.Draft, posted *[]message.Message) error {
+func postAll(ctx context.Context, tx *transaction, drafts []message.Draft, posted *[]message.Message) error {
 	for _, d := range drafts {
 		some, err := post(ctx, tx, d)
 		if err != nil {
@@ -86,7 +86,7 @@ func postAll(ctx context.Context, tx *sql.Tx, drafts []message.Draft, posted *[]
 	return nil
 }
 
-func saveChat(ctx context.Context, tx *sql.Tx, c directory.Chat) error {
+func saveChat(ctx context.Context, tx *transaction, c directory.Chat) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO chats (id, kind, broadcast, title, about, creator_id, created, version, banned_rights, deleted)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -114,7 +114,7 @@ func (db *DB) DefaultJoinAs(ctx context.Context, user, chat int64) (id peer.ID, 
 
 // SaveDefaultJoinAs keeps whom a user joins a chat's calls as.
 func (db *DB) SaveDefaultJoinAs(ctx context.Context, user, chat int64, as peer.ID) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO default_join_as (user_id, chat_id, peer_kind, peer_id) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (user_id, chat_id) DO UPDATE SET peer_kind = excluded.peer_kind, peer_id = excluded.peer_id`,

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -48,7 +47,7 @@ func (db *DB) Health(ctx context.Context) error {
 	if !db.broken.Load() {
 		return nil
 	}
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, randomblob(4096))
 			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, "health")
 		return err

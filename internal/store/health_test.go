@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"path/filepath"
 	"testing"
 )
@@ -16,7 +15,7 @@ func TestHealth(t *testing.T) {
 		}
 	}
 	fill := func() error {
-		return db.write(t.Context(), func(tx *sql.Tx) error {
+		return db.write(t.Context(), func(tx *transaction) error {
 			_, err := tx.ExecContext(t.Context(), `INSERT INTO settings (name, value) VALUES ('big', randomblob(1000000))`)
 			return err
 		})

@@ -43,7 +43,7 @@ func (db *DB) SaveKey(ctx context.Context, k rpc.Key) error {
 	nonce := make([]byte, db.seal.NonceSize())
 	_, _ = rand.Read(nonce) // never fails
 	sealed := db.seal.Seal(nonce, nonce, k.Value[:], keyName(k.ID))
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO auth_keys (id, value, salt, layer, dc, created) VALUES ($1, $2, $3, $4, $5, $6)`,
 			k.ID, sealed, k.Salt, k.Layer, k.DC, k.Created.Unix())
 		if err != nil {
@@ -55,7 +55,7 @@ func (db *DB) SaveKey(ctx context.Context, k rpc.Key) error {
 
 // DeleteKey forgets an auth key and who signed in with it.
 func (db *DB) DeleteKey(ctx context.Context, id int64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM authorizations WHERE key_id = $1`, id); err != nil {
 			return fmt.Errorf("delete authorization: %w", err)
 		}
@@ -78,7 +78,7 @@ func (db *DB) DeleteUnusedKeys(ctx context.Context, before time.Time, inUse func
 			return err
 		}
 		last = ids[len(ids)-1]
-		err = db.write(ctx, func(tx *sql.Tx) error {
+		err = db.write(ctx, func(tx *transaction) error {
 			for _, id := range slices.DeleteFunc(ids, inUse) {
 				if _, err := tx.ExecContext(ctx, `
 					DELETE FROM auth_keys WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM authorizations WHERE key_id = $1)`, id); err != nil {
@@ -115,7 +115,7 @@ func (db *DB) unusedKeys(ctx context.Context, before time.Time, last int64) (ids
 
 // SetKeyLayer notes the layer that the key's owner declared last.
 func (db *DB) SetKeyLayer(ctx context.Context, id int64, layer int) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE auth_keys SET layer = $2 WHERE id = $1`, id, layer); err != nil {
 			return fmt.Errorf("set layer of key: %w", err)
 		}

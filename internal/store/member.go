@@ -43,7 +43,7 @@ func (db *DB) MemberIDs(ctx context.Context, chat int64) ([]int64, error) {
 }
 
 // saveMember writes a row and keeps the chat's count of members.
-func saveMember(ctx context.Context, tx *sql.Tx, chat int64, m directory.Member) error {
+func saveMember(ctx context.Context, tx *transaction, chat int64, m directory.Member) error {
 	var was directory.Status
 	err := tx.QueryRowContext(ctx, `SELECT status FROM members WHERE chat_id = $1 AND user_id = $2`, chat, m.User).Scan(&was)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

@@ -38,7 +38,7 @@ func (db *DB) oneInvite(ctx context.Context, query string, args ...any) (directo
 	return all[0], nil
 }
 
-func saveInvite(ctx context.Context, tx *sql.Tx, i directory.Invite) error {
+func saveInvite(ctx context.Context, tx *transaction, i directory.Invite) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO invites (hash, chat_id, creator_id, created, revoked, expires, max_usage, usage)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

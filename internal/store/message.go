@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +13,7 @@ import (
 // PostMessage posts a draft and tells whether it is new: a repeated random id
 // returns the first outcome.
 func (db *DB) PostMessage(ctx context.Context, d message.Draft) (all []message.Message, fresh bool, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.write(ctx, func(tx *transaction) error {
 		all, fresh, err = postOnce(ctx, tx, d)
 		return err
 	})

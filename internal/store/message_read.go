@@ -16,7 +16,7 @@ const readAuthors = 200
 // MarkRead notes that user has read a chat up to a message; maxID 0 means all
 // of it. The authors of what was read get their outbox marked.
 func (db *DB) MarkRead(ctx context.Context, user int64, chat peer.ID, maxID int, date int64) (r message.Reading, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.write(ctx, func(tx *transaction) error {
 		if chat.Kind == peer.Channel {
 			r, err = readChannel(ctx, tx, user, chat, maxID)
 		} else {
@@ -32,7 +32,7 @@ func (db *DB) MarkRead(ctx context.Context, user int64, chat peer.ID, maxID int,
 
 // advanceRead raises the reader's mark. It returns the mark before it and
 // tells in r how things stand.
-func advanceRead(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxID int) (r message.Reading, before int, err error) {
+func advanceRead(ctx context.Context, tx *transaction, user int64, chat peer.ID, maxID int) (r message.Reading, before int, err error) {
 	d, err := dialog(ctx, tx, user, chat)
 	if err != nil {
 		return r, 0, err
@@ -57,7 +57,7 @@ func advanceRead(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxI
 
 // readOwn reads a private chat or basic group: the reader's box changes, and
 // the box of every author.
-func readOwn(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxID int, date int64) (message.Reading, error) {
+func readOwn(ctx context.Context, tx *transaction, user int64, chat peer.ID, maxID int, date int64) (message.Reading, error) {
 	box := peer.OfUser(user)
 	r, before, err := advanceRead(ctx, tx, user, chat, maxID)
 	if err != nil {
@@ -102,7 +102,7 @@ func readOwn(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxID in
 
 // readChannel reads a channel: marks outside of its pts. Broadcast channels
 // tell no author.
-func readChannel(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxID int) (message.Reading, error) {
+func readChannel(ctx context.Context, tx *transaction, user int64, chat peer.ID, maxID int) (message.Reading, error) {
 	r, before, err := advanceRead(ctx, tx, user, chat, maxID)
 	if err != nil || !r.Changed {
 		return r, err
@@ -127,7 +127,7 @@ func readChannel(ctx context.Context, tx *sql.Tx, user int64, chat peer.ID, maxI
 }
 
 // change counts and logs a change of a box that is no message.
-func change(ctx context.Context, tx *sql.Tx, c message.Change, date int64) (pts int, err error) {
+func change(ctx context.Context, tx *transaction, c message.Change, date int64) (pts int, err error) {
 	if c.Pts, _, err = advance(ctx, tx, c.Box, 0, date); err != nil {
 		return 0, err
 	}
@@ -136,7 +136,7 @@ func change(ctx context.Context, tx *sql.Tx, c message.Change, date int64) (pts 
 
 // raiseOutbox notes how far an author's messages are read and tells whether
 // that is farther than before.
-func raiseOutbox(ctx context.Context, tx *sql.Tx, author int64, chat peer.ID, id int) (bool, error) {
+func raiseOutbox(ctx context.Context, tx *transaction, author int64, chat peer.ID, id int) (bool, error) {
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO dialogs (owner, kind, id, read_outbox) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (owner, kind, id) DO UPDATE SET read_outbox = excluded.read_outbox WHERE dialogs.read_outbox < excluded.read_outbox

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -17,18 +16,18 @@ import (
 // and the supergroup 200 with all.
 func people(t *testing.T, db *DB, n int) {
 	t.Helper()
-	err := db.write(t.Context(), func(tx *sql.Tx) error {
+	err := db.write(t.Context(), func(tx *transaction) error {
 		for i := 1; i <= n; i++ {
-			if _, err := tx.Exec(`INSERT INTO users (id, first_name, created) VALUES ($1, 'x', 0)`, i); err != nil {
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO users (id, first_name, created) VALUES ($1, 'x', 0)`, i); err != nil {
 				return err
 			}
 		}
 		for chat, kind := range map[int]peer.Kind{100: peer.Chat, 200: peer.Channel} {
-			if _, err := tx.Exec(`INSERT INTO chats (id, kind, title, creator_id, created) VALUES ($1, $2, 'x', 1, 0)`, chat, kind); err != nil {
+			if _, err := tx.ExecContext(t.Context(), `INSERT INTO chats (id, kind, title, creator_id, created) VALUES ($1, $2, 'x', 1, 0)`, chat, kind); err != nil {
 				return err
 			}
 			for i := 1; i <= n && (i <= 3 || kind == peer.Channel); i++ {
-				if _, err := tx.Exec(`INSERT INTO members (chat_id, user_id, status, joined) VALUES ($1, $2, 1, 0)`, chat, i); err != nil {
+				if _, err := tx.ExecContext(t.Context(), `INSERT INTO members (chat_id, user_id, status, joined) VALUES ($1, $2, 1, 0)`, chat, i); err != nil {
 					return err
 				}
 			}

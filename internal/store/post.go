@@ -16,13 +16,13 @@ const statusMember = 1
 
 // post puts a draft into every box it belongs to, as part of tx, and returns
 // the copies. Whoever repeats (sender, random_id) gets the first outcome.
-func post(ctx context.Context, tx *sql.Tx, d message.Draft) ([]message.Message, error) {
+func post(ctx context.Context, tx *transaction, d message.Draft) ([]message.Message, error) {
 	all, _, err := postOnce(ctx, tx, d)
 	return all, err
 }
 
 // postOnce is post that also tells whether the copies are new.
-func postOnce(ctx context.Context, tx *sql.Tx, d message.Draft) (all []message.Message, fresh bool, err error) {
+func postOnce(ctx context.Context, tx *transaction, d message.Draft) (all []message.Message, fresh bool, err error) {
 	if d.RandomID != 0 {
 		all, err = collect(ctx, tx, scanMessage, selectMessage+` WHERE sender = $1 AND random_id = $2 AND random_id <> 0`, d.Sender, d.RandomID)
 		if err != nil {
@@ -53,7 +53,7 @@ func postOnce(ctx context.Context, tx *sql.Tx, d message.Draft) (all []message.M
 }
 
 // address returns the copies of a draft, not yet numbered.
-func address(ctx context.Context, tx *sql.Tx, d message.Draft) ([]message.Message, error) {
+func address(ctx context.Context, tx *transaction, d message.Draft) ([]message.Message, error) {
 	one := message.Message{
 		Chat: d.Chat, From: d.From, Sender: d.Sender, Date: d.Date, Text: d.Text, Action: d.Action, RandomID: d.RandomID,
 	}
@@ -103,7 +103,7 @@ func addressPrivate(one message.Message, d message.Draft) []message.Message {
 }
 
 // postNumber returns the number that copies of a message share.
-func postNumber(ctx context.Context, tx *sql.Tx, d message.Draft) (int64, error) {
+func postNumber(ctx context.Context, tx *transaction, d message.Draft) (int64, error) {
 	if d.Chat.Kind == peer.Channel {
 		return 0, nil
 	}
@@ -112,7 +112,7 @@ func postNumber(ctx context.Context, tx *sql.Tx, d message.Draft) (int64, error)
 }
 
 // advance counts one change of a box, and messages new ones.
-func advance(ctx context.Context, tx *sql.Tx, box peer.ID, messages int, date int64) (pts, lastID int, err error) {
+func advance(ctx context.Context, tx *transaction, box peer.ID, messages int, date int64) (pts, lastID int, err error) {
 	err = tx.QueryRowContext(ctx, `
 		INSERT INTO boxes (kind, owner, pts, last_id, changed) VALUES ($1, $2, 2, $3, $4)
 		ON CONFLICT (kind, owner) DO UPDATE SET pts = boxes.pts + 1, last_id = boxes.last_id + excluded.last_id, changed = excluded.changed
@@ -124,7 +124,7 @@ func advance(ctx context.Context, tx *sql.Tx, box peer.ID, messages int, date in
 }
 
 // insertMessage numbers a copy and writes it down.
-func insertMessage(ctx context.Context, tx *sql.Tx, m *message.Message, number int64, action []byte) error {
+func insertMessage(ctx context.Context, tx *transaction, m *message.Message, number int64, action []byte) error {
 	var err error
 	if m.Pts, m.ID, err = advance(ctx, tx, m.Box, 1, m.Date); err != nil {
 		return err
@@ -152,7 +152,7 @@ func insertMessage(ctx context.Context, tx *sql.Tx, m *message.Message, number i
 }
 
 // insertChange writes one step of a box's pts into its log.
-func insertChange(ctx context.Context, tx *sql.Tx, c message.Change) error {
+func insertChange(ctx context.Context, tx *transaction, c message.Change) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO changes (box_kind, box_id, pts, kind, chat_kind, chat_id, id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		c.Box.Kind, c.Box.ID, c.Pts, c.Kind, c.Chat.Kind, c.Chat.ID, c.ID)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -17,7 +16,7 @@ var ErrSecret = errors.New("made with another secret")
 // refuses one that is bound to another.
 func (db *DB) claim(ctx context.Context, seal [32]byte) error {
 	mark := sha256.Sum256(append([]byte("parley secret "), seal[:]...))
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		if _, err := tx.ExecContext(ctx,
 			`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, "secret", mark[:]); err != nil {
 			return fmt.Errorf("write fingerprint of the secret: %w", err)

@@ -31,8 +31,8 @@ const (
 
 // DB is an open database.
 type DB struct {
-	writer *sql.DB // one connection
-	read   *sql.DB // for statements that change nothing
+	writer *pool // one connection
+	read   *pool // for statements that change nothing
 	seal   cipher.AEAD
 	broken atomic.Bool // the last write failed because of the disk, not of the data
 }
@@ -56,7 +56,7 @@ func Open(ctx context.Context, url string, seal [32]byte) (*DB, error) {
 		err = db.openFile(path)
 	}
 	if err == nil {
-		err = migrate(ctx, db.writer)
+		err = migrate(ctx, db.writer.DB)
 	}
 	if err == nil {
 		err = db.claim(ctx, seal)
@@ -77,12 +77,9 @@ func newSeal(key [32]byte) (cipher.AEAD, error) {
 }
 
 func (db *DB) openMemory() (err error) {
-	if db.writer, err = sql.Open("sqlite", "file::memory:"+pragmas+"&_txlock=immediate"); err != nil {
-		return err
-	}
-	db.writer.SetMaxOpenConns(1)
+	db.writer, err = openPool("file::memory:"+pragmas+"&_txlock=immediate", 1)
 	db.read = db.writer
-	return nil
+	return err
 }
 
 func (db *DB) openFile(path string) error {
@@ -101,16 +98,11 @@ func (db *DB) openFile(path string) error {
 		return err
 	}
 	name := "file://" + (&url.URL{Path: abs}).EscapedPath() + pragmas
-	if db.writer, err = sql.Open("sqlite", name+"&_txlock=immediate"); err != nil {
+	if db.writer, err = openPool(name+"&_txlock=immediate", 1); err != nil {
 		return err
 	}
-	db.writer.SetMaxOpenConns(1)
-	if db.read, err = sql.Open("sqlite", name+"&_pragma=query_only(1)"); err != nil {
-		return err
-	}
-	db.read.SetMaxOpenConns(readers)
-	db.read.SetMaxIdleConns(readers)
-	return nil
+	db.read, err = openPool(name+"&_pragma=query_only(1)", readers)
+	return err
 }
 
 // Close ends all connections; running transactions finish or fail first. What
@@ -131,7 +123,7 @@ func (db *DB) Close() error {
 
 // write runs f in a transaction, one after another, and commits when f returns
 // nil. Inside, everything reads through tx.
-func (db *DB) write(ctx context.Context, f func(tx *sql.Tx) error) error {
+func (db *DB) write(ctx context.Context, f func(tx *transaction) error) error {
 	err := db.transact(ctx, f)
 	if err == nil || diskFailed(err) {
 		db.broken.Store(err != nil)
@@ -139,18 +131,20 @@ func (db *DB) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return err
 }
 
-func (db *DB) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
+func (db *DB) transact(ctx context.Context, f func(tx *transaction) error) error {
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := f(tx); err != nil {
+	t := &transaction{tx: tx, pool: db.writer}
+	if err := f(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
+	t.learn(ctx)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -91,8 +90,8 @@ func TestUnusedKeys(t *testing.T) {
 	db := open(t, "sqlite::memory:")
 	ctx := t.Context()
 	const signedIn, inUse, young, all = 3, 4, 5, unusedBatch + 10
-	err := db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO users (id, first_name, created) VALUES (1, 'x', 0)`)
+	err := db.write(ctx, func(tx *transaction) error {
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO users (id, first_name, created) VALUES (1, 'x', 0)`)
 		return err
 	})
 	if err != nil {
@@ -150,13 +149,13 @@ func TestWriteRollsBack(t *testing.T) {
 	engines(t, func(t *testing.T, db *DB) {
 		ctx := context.Background()
 		broken := errors.New("broken")
-		err := db.write(ctx, func(tx *sql.Tx) error {
+		err := db.write(ctx, func(tx *transaction) error {
 			// Parameters are numbered, not positional.
-			if _, err := tx.Exec(`UPDATE sequences SET value = value + $2 + $2 WHERE name = $1`, "peer", 5); err != nil {
+			if _, err := tx.ExecContext(t.Context(), `UPDATE sequences SET value = value + $2 + $2 WHERE name = $1`, "peer", 5); err != nil {
 				return err
 			}
 			var v int64
-			if err := tx.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000010 {
+			if err := tx.QueryRowContext(t.Context(), `SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000010 {
 				t.Errorf("value = %d, %v", v, err)
 			}
 			return broken
@@ -175,7 +174,7 @@ func TestWriteRollsBack(t *testing.T) {
 func TestCancelledWrite(t *testing.T) {
 	engines(t, func(t *testing.T, db *DB) {
 		ctx, cancel := context.WithCancel(t.Context())
-		err := db.write(ctx, func(tx *sql.Tx) error {
+		err := db.write(ctx, func(tx *transaction) error {
 			if _, err := tx.ExecContext(ctx, `UPDATE sequences SET value = 5 WHERE name = $1`, "peer"); err != nil {
 				return err
 			}

@@ -76,7 +76,7 @@ func oneID(ctx context.Context, q querier, query string, args ...any) (id int64,
 
 // AddUser enters a user under u.ID if that is free, else under the next id.
 func (db *DB) AddUser(ctx context.Context, u directory.User) (int64, error) {
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.write(ctx, func(tx *transaction) error {
 		other, err := oneID(ctx, tx, `SELECT id FROM users WHERE phone = $1 OR token_hash = $2`, null(u.Phone), u.Token)
 		if err != nil {
 			return fmt.Errorf("look for user: %w", err)
@@ -116,7 +116,7 @@ func null(s string) any {
 }
 
 // nextID takes an id that no user and no chat has.
-func nextID(ctx context.Context, tx *sql.Tx) (int64, error) {
+func nextID(ctx context.Context, tx *transaction) (int64, error) {
 	for {
 		id, err := oneID(ctx, tx, `UPDATE sequences SET value = value + 1 WHERE name = $1 RETURNING value`, "peer")
 		if err != nil {
@@ -133,7 +133,7 @@ func nextID(ctx context.Context, tx *sql.Tx) (int64, error) {
 }
 
 // idTaken tells whether a user or a chat has the id; bots choose theirs.
-func idTaken(ctx context.Context, tx *sql.Tx, id int64) (bool, error) {
+func idTaken(ctx context.Context, tx *transaction, id int64) (bool, error) {
 	other, err := oneID(ctx, tx, `SELECT id FROM users WHERE id = $1 UNION ALL SELECT id FROM chats WHERE id = $1`, id)
 	if err != nil {
 		return false, fmt.Errorf("look for id: %w", err)
@@ -143,7 +143,7 @@ func idTaken(ctx context.Context, tx *sql.Tx, id int64) (bool, error) {
 
 // NextID takes an id for a new chat.
 func (db *DB) NextID(ctx context.Context) (id int64, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) (err error) {
+	err = db.write(ctx, func(tx *transaction) (err error) {
 		id, err = nextID(ctx, tx)
 		return err
 	})
@@ -152,7 +152,7 @@ func (db *DB) NextID(ctx context.Context) (id int64, err error) {
 
 // SaveProfile writes a user's names and about.
 func (db *DB) SaveProfile(ctx context.Context, u directory.User) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `UPDATE users SET first_name = $2, last_name = $3, about = $4 WHERE id = $1`,
 			u.ID, u.FirstName, u.LastName, u.About)
 		if err != nil {

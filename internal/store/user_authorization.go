@@ -32,7 +32,7 @@ func (db *DB) AuthorizationsOf(ctx context.Context, user int64) ([]directory.Aut
 
 // SaveAuthorization binds a key to a user, in place of whom it was bound to.
 func (db *DB) SaveAuthorization(ctx context.Context, a directory.Authorization) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO authorizations (key_id, user_id, created, device) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (key_id) DO UPDATE SET user_id = excluded.user_id, created = excluded.created, device = excluded.device`,
@@ -46,7 +46,7 @@ func (db *DB) SaveAuthorization(ctx context.Context, a directory.Authorization) 
 
 // DeleteAuthorization unbinds a key.
 func (db *DB) DeleteAuthorization(ctx context.Context, key int64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM authorizations WHERE key_id = $1`, key)
 		return err
 	})

@@ -27,7 +27,7 @@ func peerByName(ctx context.Context, q querier, name string) (id peer.ID, err er
 // SaveName gives a user or channel a username in place of the old one; "" only
 // takes that away.
 func (db *DB) SaveName(ctx context.Context, id peer.ID, name string) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		if name != "" {
 			owner, err := peerByName(ctx, tx, name)
 			if err != nil {
@@ -50,7 +50,7 @@ func (db *DB) SaveName(ctx context.Context, id peer.ID, name string) error {
 }
 
 // freeName takes a peer's username away.
-func freeName(ctx context.Context, tx *sql.Tx, id peer.ID) error {
+func freeName(ctx context.Context, tx *transaction, id peer.ID) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM usernames WHERE kind = $1 AND id = $2`, id.Kind, id.ID); err != nil {
 		return fmt.Errorf("delete username: %w", err)
 	}
@@ -68,7 +68,7 @@ func (db *DB) LoadContacts(ctx context.Context, owner int64) ([]directory.Contac
 
 // SaveContacts adds contacts or renames them.
 func (db *DB) SaveContacts(ctx context.Context, owner int64, list []directory.Contact) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		for _, c := range list {
 			_, err := tx.ExecContext(ctx, `
 				INSERT INTO contacts (owner_id, user_id, first_name, last_name) VALUES ($1, $2, $3, $4)
@@ -84,7 +84,7 @@ func (db *DB) SaveContacts(ctx context.Context, owner int64, list []directory.Co
 
 // DeleteContacts removes contacts of a user.
 func (db *DB) DeleteContacts(ctx context.Context, owner int64, users []int64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *transaction) error {
 		for _, u := range users {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM contacts WHERE owner_id = $1 AND user_id = $2`, owner, u); err != nil {
 				return fmt.Errorf("delete contact: %w", err)
