@@ -185,19 +185,22 @@ func (sh *shard) report(c *conn) {
 		return
 	}
 	sh.send(c, rtcp.AppendReceiver(sh.scratch[:0], c.ssrc, blocks[:n]))
-	if c.video != nil && c.arrivals == nil {
+	if c.video != nil && (c.arrivals == nil || c.allowed != 0) {
 		sh.allow(c, blocks[:n])
 	}
 }
 
 // allow tells a sender whose packets have no transport-wide numbers, as
-// Firefox, how much it may send: more while little gets lost.
+// Firefox, how much it may send: more while little gets lost. When they get some
+// later, feedback tells, but libwebrtc stays below what it was told here last.
 func (sh *shard) allow(c *conn, blocks []rtcp.Report) {
 	worst := 0
 	for _, b := range blocks {
 		worst = max(worst, int(b.Fraction))
 	}
 	switch {
+	case c.arrivals != nil:
+		c.allowed = mostAllowed
 	case c.allowed == 0:
 		c.allowed = startRate
 	case worst > 256/10:

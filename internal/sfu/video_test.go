@@ -486,7 +486,8 @@ func TestVideoRejoin(t *testing.T) {
 }
 
 // TestNoTransportNumbers lets a sender without transport-wide numbers know how
-// much it may send.
+// much it may send. What it was told must not bound it once it has them: feedback
+// says how much then.
 func TestNoTransportNumbers(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t)
@@ -497,6 +498,8 @@ func TestNoTransportNumbers(t *testing.T) {
 	if p.Bitrate < startRate || len(p.SSRCs) != 3 || p.SSRCs[0] != 101 || p.SSRCs[2] != 105 {
 		t.Errorf("allowed %+v", p)
 	}
+	a.say("x", func(p *rtp.Packet) { p.SSRC, p.PayloadType = 101, 100 })
+	gets(a, func(p *rtcp.ReceiverEstimatedMaximumBitrate) bool { return p.Bitrate == mostAllowed })
 }
 
 // TestReportsNothing shows all there is to a receiver that says nothing of
