@@ -67,7 +67,7 @@ func (sh *shard) allocate(c *conn) {
 			sh.choose(w, room)
 		}
 	}
-	p.estimate.Want(int64(want+p.soundRate) * wantMore / 4)
+	p.estimate.Want(int64(want+p.beside()) * wantMore / 4)
 }
 
 // affords tells whether there is room for a view's lowest layer.

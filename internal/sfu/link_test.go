@@ -15,8 +15,8 @@ import (
 
 // link is the way from a bench to one viewer: a bottleneck with a queue. What
 // comes through is told by transport-wide feedback, or by the receiver's own
-// estimate, which grows as libwebrtc's does: never beyond half again of what
-// comes.
+// estimate of its video, which grows as libwebrtc's does: never beyond half again
+// of what comes.
 type link struct {
 	*bench
 	film   *reel
@@ -31,16 +31,16 @@ type link struct {
 	fly      []carried
 	arrivals rtcp.Arrivals
 	own      int64 // the receiver's own estimate
-	bytes    int   // since it was made
+	bytes    int   // of video and repairs, since it was made
 	pictures int   // packets of video that came
 	seq      uint16
 }
 
 type carried struct {
-	seq   uint16
-	size  int
-	video bool
-	at    time.Duration
+	seq  uint16
+	size int
+	ssrc uint32
+	at   time.Duration
 }
 
 // newLink lets one camera of so many bytes per packet, 100 packets a second,
@@ -93,7 +93,7 @@ func (l *link) carry(b []byte, to udp.Peer) {
 	}
 	l.busy += time.Duration(int64(8*(len(b)+lowerLayers)) * int64(time.Second) / l.rate)
 	l.fly = append(l.fly, carried{
-		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]) == l.film.header.SSRC, l.busy + 20*time.Millisecond,
+		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]), l.busy + 20*time.Millisecond,
 	})
 }
 
@@ -132,9 +132,12 @@ func (l *link) answer() {
 		f := l.fly[0]
 		l.fly = l.fly[1:]
 		l.arrivals.Note(f.seq, f.at)
-		l.bytes += f.size
-		if f.video {
+		switch f.ssrc {
+		case l.film.header.SSRC:
 			l.pictures++
+			l.bytes += f.size
+		case l.film.video.repair:
+			l.bytes += f.size
 		}
 	}
 	switch {
@@ -274,7 +277,7 @@ func TestTooMuchForTheStart(t *testing.T) {
 }
 
 // TestOwnEstimate checks that a receiver that sends no transport-wide feedback
-// is sent enough for its own estimate to rise.
+// is sent enough for its own estimate to rise, which is of video alone.
 func TestOwnEstimate(t *testing.T) {
 	l := newLink(t, 1100)
 	l.remb, l.voice = true, 20*time.Millisecond
@@ -284,6 +287,9 @@ func TestOwnEstimate(t *testing.T) {
 	l.run(t, 45*time.Second, true)
 	if n := l.run(t, time.Second, true); n < 95 {
 		t.Errorf("%d packets come in a second; estimate %d", n, l.viewer.path.estimate.Rate())
+	}
+	if p := l.viewer.path; p.soundRate < 50e3 || p.budget(l.now) != int(p.estimate.Rate()) {
+		t.Errorf("of %d for video, and %d of sound, it may have %d", p.estimate.Rate(), p.soundRate, p.budget(l.now))
 	}
 	padding := l.count.Padding
 	l.run(t, 5*time.Second, true)

@@ -91,7 +91,16 @@ func (p *path) rate(now time.Duration) int {
 }
 
 // budget returns what is left for video.
-func (p *path) budget(now time.Duration) int { return max(p.rate(now)-p.soundRate, 0) }
+func (p *path) budget(now time.Duration) int { return max(p.rate(now)-p.beside(), 0) }
+
+// beside returns what sound takes of the estimate. libwebrtc's own one is of
+// video alone.
+func (p *path) beside() int {
+	if p.estimate.Own() {
+		return 0
+	}
+	return p.soundRate
+}
 
 // sent notes a packet on its way.
 func (p *path) sent(number uint16, size int, now time.Duration) {
@@ -162,7 +171,7 @@ func (sh *shard) remb(c *conn, rate uint64) {
 func (sh *shard) replan(c *conn) {
 	p := c.path
 	rate := p.rate(sh.now)
-	if rate < p.planned+p.soundRate && rate < p.used || p.limited && rate > p.used+p.used/20 {
+	if rate < p.planned+p.beside() && rate < p.used || p.limited && rate > p.used+p.used/20 {
 		sh.plan(c)
 	}
 }
@@ -179,16 +188,26 @@ func (sh *shard) tend(r *room) {
 			sh.pad(c)
 		}
 		if probe, due := p.estimate.Tick(sh.now); due && p.fed {
-			p.probe, p.left, p.next = probe, probe.Bytes, sh.now
-			p.until = sh.now + probeLimit + probe.Span()
-			if !p.queued {
-				p.queued = true
-				sh.probing = append(sh.probing, c)
-			}
-			sh.probeDue = min(sh.probeDue, sh.now)
+			sh.probe(c, probe)
 		}
 		sh.replan(c)
 	}
+}
+
+// probe begins a probe. Sound is part of it, unless the estimate is of video alone.
+func (sh *shard) probe(c *conn, probe bwe.Probe) {
+	p := c.path
+	if sound := int64(p.soundRate - p.beside()); sound > 0 {
+		probe.Bytes += int(int64(probe.Bytes) * sound / max(probe.Rate, 1))
+		probe.Rate += sound
+	}
+	p.probe, p.left, p.next = probe, probe.Bytes, sh.now
+	p.until = sh.now + probeLimit + probe.Span()
+	if !p.queued {
+		p.queued = true
+		sh.probing = append(sh.probing, c)
+	}
+	sh.probeDue = min(sh.probeDue, sh.now)
 }
 
 // sendProbes sends the packets of probes that are due.

@@ -223,6 +223,9 @@ func (e *Estimator) REMB(rate int64, now time.Duration) {
 	e.settle()
 }
 
+// Own tells whether the estimate is the receiver's own.
+func (e *Estimator) Own() bool { return e.told && !e.fed }
+
 // Report takes in a receiver report about a stream: the share of lost packets
 // in 1/256, of how many, and the round trip time or 0. It counts for receivers
 // that send no transport-wide feedback.
@@ -258,7 +261,7 @@ func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
 		e.settle()
 	}
 	switch {
-	case !e.fed && e.told:
+	case e.Own():
 		return e.probe.fill(e.rate, now)
 	case !e.fed, e.unfed != 0 && (!e.transport(now) || now-e.unfed > silent):
 		return p, false
