@@ -16,7 +16,7 @@ import (
 // link is the way from a bench to one viewer: a bottleneck with a queue. What
 // comes through is told by transport-wide feedback, or by the receiver's own
 // estimate of its video, which grows as libwebrtc's does: never beyond half again
-// of what comes.
+// of what comes, and not while repairs come at other times than they are of.
 type link struct {
 	*bench
 	film   *reel
@@ -32,15 +32,18 @@ type link struct {
 	arrivals rtcp.Arrivals
 	own      int64 // the receiver's own estimate
 	bytes    int   // of video and repairs, since it was made
-	pictures int   // packets of video that came
+	repaired carried
+	astray   bool // of the repairs since
+	pictures int  // packets of video that came
 	seq      uint16
 }
 
 type carried struct {
-	seq  uint16
-	size int
-	ssrc uint32
-	at   time.Duration
+	seq       uint16
+	size      int
+	ssrc      uint32
+	timestamp uint32
+	at        time.Duration
 }
 
 // newLink lets one camera of so many bytes per packet, 100 packets a second,
@@ -93,7 +96,7 @@ func (l *link) carry(b []byte, to udp.Peer) {
 	}
 	l.busy += time.Duration(int64(8*(len(b)+lowerLayers)) * int64(time.Second) / l.rate)
 	l.fly = append(l.fly, carried{
-		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]), l.busy + 20*time.Millisecond,
+		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[4:]), l.busy + 20*time.Millisecond,
 	})
 }
 
@@ -137,13 +140,19 @@ func (l *link) answer() {
 			l.pictures++
 			l.bytes += f.size
 		case l.film.video.repair:
+			passed := time.Duration(int32(f.timestamp-l.repaired.timestamp)) * time.Second / videoClock
+			l.astray = l.astray || l.repaired.ssrc != 0 && (passed-(f.at-l.repaired.at)).Abs() > 30*time.Millisecond
+			l.repaired = f
 			l.bytes += f.size
 		}
 	}
 	switch {
 	case l.remb && l.now%time.Second == 0 && l.bytes > 0:
-		l.own = min(l.own+l.own/12, int64(12*l.bytes)+10e3)
-		l.bytes = 0
+		if !l.astray {
+			l.own += l.own / 12
+		}
+		l.own = min(l.own, int64(12*l.bytes)+10e3)
+		l.bytes, l.astray = 0, false
 		l.shard.remb(l.viewer, uint64(l.own))
 	case !l.remb && l.now%(50*time.Millisecond) == 0:
 		for b := l.arrivals.Append(nil, 1, 2); len(b) > 0; b = l.arrivals.Append(nil, 1, 2) {
@@ -277,7 +286,7 @@ func TestTooMuchForTheStart(t *testing.T) {
 }
 
 // TestOwnEstimate checks that a receiver that sends no transport-wide feedback
-// is sent enough for its own estimate to rise, which is of video alone.
+// is sent enough for its own estimate to rise, and what lets it.
 func TestOwnEstimate(t *testing.T) {
 	l := newLink(t, 1100)
 	l.remb, l.voice = true, 20*time.Millisecond

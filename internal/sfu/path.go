@@ -244,18 +244,42 @@ func (sh *shard) pad(c *conn) int {
 		if w == nil || !w.began || w.video.repair == 0 {
 			continue
 		}
+		if c.path.estimate.Own() {
+			if size := sh.blank(w); size > 0 {
+				return size
+			}
+			continue
+		}
 		w.padded++
 		if size := sh.repeat(w, w.last-w.padded%padAmong); size > 0 {
 			return size
 		}
 	}
-	p := c.path
-	h := rtp.Header{SSRC: c.ssrc, Type: typeVP8, Padded: true}
+	c.path.padding++
+	return sh.padding(c, rtp.Header{SSRC: c.ssrc, Type: typeVP8}, c.path.padding-1)
+}
+
+// blank sends padding among a view's repairs, with the timestamp of now:
+// libwebrtc, where packets bear no send times, takes timestamps for those, and
+// old ones for a queue that grows and shrinks. It returns 0 where the codec is
+// not known.
+func (sh *shard) blank(w *view) int {
+	p, _, ok := w.fetch(w.last)
+	if !ok {
+		return 0
+	}
+	w.rtx++
+	now := uint32(int64(sh.now/time.Microsecond) * videoClock / 1e6)
+	return sh.padding(w.conn, rtp.Header{SSRC: w.video.repair, Type: rtp.Type(p.Header) + 1, Timestamp: now}, w.rtx-1)
+}
+
+// padding sends a packet of nothing but padding, and returns its size.
+func (sh *shard) padding(c *conn, h rtp.Header, index uint64) int {
+	h.Padded = true
 	size := h.Write(sh.header[:])
 	rtp.SetSendTime(sh.header[:], sh.sendTime)
 	body := sh.scratch[:padSize]
 	clear(body)
 	body[padSize-1] = padSize
-	p.padding++
-	return sh.seal(c, head{bytes: &sh.header, size: size}, body, p.padding-1)
+	return sh.seal(c, head{&sh.header, size, h.Timestamp}, body, index)
 }
