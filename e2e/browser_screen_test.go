@@ -65,7 +65,7 @@ func has(entry object, of, endpoint string, paused bool) bool {
 func TestBrowserScreen(t *testing.T) {
 	s := harness.Start(t)
 	startDemo(t, s)
-	b := launch(t, (*exec.Cmd).Start)
+	b := launch(t, "chromium", (*exec.Cmd).Start)
 	owner := b.enter(t, s, "Owner", harness.DemoOwner, hd("offers", 660))
 	viewer := b.enter(t, s, "Viewer", harness.NewPhone(), media{Style: "answers", Hertz: 880})
 	told := news(viewer.listen(t))

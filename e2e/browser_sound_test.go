@@ -14,7 +14,7 @@ import (
 func TestBrowserSound(t *testing.T) {
 	s := harness.Start(t)
 	startDemo(t, s)
-	b := launch(t, (*exec.Cmd).Start)
+	b := launch(t, "chromium", (*exec.Cmd).Start)
 	owner := b.enter(t, s, "Offers", harness.DemoOwner, media{Style: "offers", Hertz: 660})
 	guest := b.enter(t, s, "Answers", harness.NewPhone(), media{Style: "answers", Hertz: 880})
 	late := b.enter(t, s, "Microphone", harness.NewPhone(), media{Style: "answers"})

@@ -17,7 +17,7 @@ import (
 	"parley/e2e/harness"
 )
 
-// browser is a Chromium that runs, with the driver that steers it.
+// browser is one that runs, with the driver that steers it.
 type browser struct {
 	in  io.Writer
 	end chan struct{} // closed when the driver is gone
@@ -34,13 +34,13 @@ type pageAnswer struct {
 	Error  string          `json:"error"`
 }
 
-// launch starts a browser that ends with the test. start is what starts its
-// process: in another network namespace, say.
-func launch(t *testing.T, start func(*exec.Cmd) error) *browser {
+// launch starts a browser, chromium or firefox, that ends with the test. start
+// is what starts its process: in another network namespace, say.
+func launch(t *testing.T, which string, start func(*exec.Cmd) error) *browser {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	cmd := exec.CommandContext(ctx, "node", "browser/driver.mjs")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd := exec.CommandContext(ctx, "node", "browser/driver.mjs", which)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	out, err2 := cmd.StdoutPipe()

@@ -65,7 +65,7 @@ func (v *member) green(t *testing.T, source int) {
 func TestBrowserVideo(t *testing.T) {
 	s := harness.Start(t)
 	startDemo(t, s)
-	b := launch(t, (*exec.Cmd).Start)
+	b := launch(t, "chromium", (*exec.Cmd).Start)
 	sender := b.enter(t, s, "Sender", harness.DemoOwner, hd("offers", 660))
 	viewer := b.enter(t, s, "Viewer", harness.NewPhone(), media{
 		Style: "answers", Hertz: 880, Camera: &camera{Width: 320, Height: 180, FPS: 10}, Layers: 1,

@@ -136,7 +136,7 @@ func TestOneCall(t *testing.T) {
 	defer g.speak(t)()
 	gotd := int(int32(g.call.AudioSSRC()))
 	const green, blue = 0, 111 // how bright the browser's pictures are; its camera's green has all of YUV 0
-	web := launch(t, (*exec.Cmd).Start).enter(t, s, "Web", harness.DemoOwner, hd("answers", toneHertz))
+	web := launch(t, "chromium", (*exec.Cmd).Start).enter(t, s, "Web", harness.DemoOwner, hd("answers", toneHertz))
 	e := startEngine(t, s, harness.NewPhone())
 	e.do(t, "hears", web.source(), toneHertz)
 	e.do(t, "hears", gotd, toneHertz)

@@ -26,8 +26,8 @@ func enterTrouble(t *testing.T, far, speaker, other media) *trouble {
 	x := &trouble{network: n, server: harness.StartMedia(t, net.JoinHostPort(n.Hub().String(), "0"))}
 	startDemo(t, x.server)
 	x.link = n.Add(t)
-	near := launch(t, n.Add(t).Start)
-	x.far = launch(t, x.link.Start).enter(t, x.server, "Far", harness.NewPhone(), far)
+	near := launch(t, "chromium", n.Add(t).Start)
+	x.far = launch(t, "chromium", x.link.Start).enter(t, x.server, "Far", harness.NewPhone(), far)
 	x.speaker = near.enter(t, x.server, "Speaker", harness.DemoOwner, speaker)
 	x.other = near.enter(t, x.server, "Other", harness.NewPhone(), other)
 	for _, v := range []*member{x.far, x.speaker, x.other} {
