@@ -132,8 +132,10 @@ type member struct {
 
 // media is what a member sends, and how it makes its connection.
 type media struct {
-	Style    string  `json:"style"`           // offers or answers
-	Hertz    int     `json:"hertz,omitempty"` // 0 is the microphone
+	Style    string  `json:"style"`             // offers or answers
+	Setup    string  `json:"setup,omitempty"`   // DTLS role, other than the style's: active or passive
+	Numbers  string  `json:"numbers,omitempty"` // own: what the browser has other numbers for is not used
+	Hertz    int     `json:"hertz,omitempty"`   // 0 is the microphone
 	Camera   *camera `json:"camera,omitempty"`
 	Screen   *camera `json:"screen,omitempty"` // instead of sound
 	Layers   int     `json:"layers,omitempty"`

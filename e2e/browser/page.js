@@ -6,6 +6,10 @@ const PATIENCE = 20_000 // milliseconds a step may take
 
 const context = new AudioContext()
 
+// Firefox's offer stays as it is: it takes the numbers of what it is answered and
+// offered. Where there is no sound card its context stands, and its streams go on.
+const firefox = navigator.userAgent.includes('Firefox')
+
 /** Waits until ask returns something. */
 async function eventually(what, ask) {
   const deadline = performance.now() + PATIENCE
@@ -26,21 +30,22 @@ const connection = {
 /**
  * Makes the join payload. A client of style "offers" makes every offer itself
  * and is the DTLS server; one of style "answers" makes the first, then answers
- * the other side's, and is the DTLS client.
+ * the other side's, and is the DTLS client, unless setup says otherwise. What
+ * it offered under other numbers than the network's it uses from the second
+ * offer on, or with numbers "own" never.
  */
-async function prepare({ style, hertz, camera, screen, layers = 3, bitrates }) {
+async function prepare({ style, setup, numbers, hertz, camera, screen, layers = 3, bitrates }) {
   const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require', iceServers: [] })
-  Object.assign(connection, { pc, style, layers })
+  Object.assign(connection, { pc, style, layers, numbers: style === 'offers' ? 'own' : numbers })
   if (!screen) pc.addTransceiver(await sound(hertz), { direction: 'sendonly' })
   if (camera) pc.addTransceiver(await view(camera), { direction: 'sendonly' })
   if (screen) pc.addTransceiver(display(screen), { direction: 'sendonly' })
   connection.channel = pc.createDataChannel('data')
   connection.channel.onmessage = (e) => connection.messages.push(JSON.parse(e.data))
   const offer = await pc.createOffer()
-  const sdp = bend(offer.sdp, layers)
-  await pc.setLocalDescription({ type: 'offer', sdp })
+  await pc.setLocalDescription(firefox ? offer : { type: 'offer', sdp: bend(offer.sdp, layers) })
   if (bitrates) await limit(bitrates)
-  return payload(pc.localDescription.sdp, style === 'offers' ? 'passive' : 'active')
+  return payload(pc.localDescription.sdp, setup ?? (style === 'offers' ? 'passive' : 'active'))
 }
 
 /** Limits the layers, the lowest first. */
@@ -89,9 +94,9 @@ function display({ width, height, fps }) {
 
 /** Takes the server's answer and waits for the connection and its data channel. */
 async function connect(answer) {
-  connection.answer = answer
-  Object.assign(answer, usable(answer, connection.pc.localDescription.sdp))
-  await connection.pc.setRemoteDescription({ type: 'answer', sdp: describe(answer, sections(), connection.style === 'answers') })
+  const own = { ...answer, ...usable(answer, connection.pc.localDescription.sdp) }
+  connection.answer = connection.numbers === 'own' ? own : answer
+  await connection.pc.setRemoteDescription({ type: 'answer', sdp: describe(own, sections(), connection.style === 'answers') })
   await eventually('connected', () => connection.pc.connectionState === 'connected')
   await eventually('data channel open', () => connection.channel.readyState === 'open')
 }
@@ -158,11 +163,34 @@ const find = (source) => {
 
 /** Returns the loudest frequency of a source, and how loud it is in dBFS. */
 function hear(source) {
-  const { analyser } = find(source)
+  const { analyser, element } = find(source)
+  if (firefox) return record(element.srcObject)
   const spectrum = new Float32Array(analyser.frequencyBinCount)
   analyser.getFloatFrequencyData(spectrum)
   const bin = spectrum.reduce((best, v, i) => (v > spectrum[best] ? i : best), 1)
   return { hertz: Math.round(bin * context.sampleRate / analyser.fftSize), level: Math.max(-200, spectrum[bin]) }
+}
+
+/** Hears without a sound card: records a moment, and looks at it then. */
+async function record(stream) {
+  const recorder = new MediaRecorder(stream)
+  const data = new Promise((done) => { recorder.ondataavailable = done })
+  recorder.start()
+  setTimeout(() => recorder.stop(), 300)
+  const sound = await new OfflineAudioContext(1, 1, 48000).decodeAudioData(await (await data).data.arrayBuffer())
+  const samples = sound.getChannelData(0).slice(-8192)
+  let best = { hertz: 0, level: -200 }
+  for (let hertz = 100; hertz < 2000; hertz += 5) {
+    let [re, im] = [0, 0]
+    samples.forEach((v, i) => {
+      const window = v * (1 - Math.cos(2 * Math.PI * i / samples.length)) / samples.length
+      re += window * Math.cos(2 * Math.PI * hertz * i / sound.sampleRate)
+      im += window * Math.sin(2 * Math.PI * hertz * i / sound.sampleRate)
+    })
+    const level = Math.max(-200, 20 * Math.log10(Math.hypot(re, im)))
+    if (level > best.level) best = { hertz, level }
+  }
+  return best
 }
 
 /** Returns the browser's own numbers of a source that we receive. */
