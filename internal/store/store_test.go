@@ -155,7 +155,7 @@ func TestWriteRollsBack(t *testing.T) {
 				return err
 			}
 			var v int64
-			if err := tx.QueryRowContext(t.Context(), `SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000010 {
+			if err := tx.QueryRowContext(t.Context(), `SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000010 {
 				t.Errorf("value = %d, %v", v, err)
 			}
 			return broken
@@ -164,7 +164,7 @@ func TestWriteRollsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		var v int64
-		if err := db.read.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000 {
+		if err := db.read.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000000 {
 			t.Errorf("value after the rollback = %d, %v", v, err)
 		}
 	})
@@ -186,7 +186,7 @@ func TestCancelledWrite(t *testing.T) {
 			t.Error("a cancelled change succeeded")
 		}
 		var v int64
-		if err := db.read.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000 {
+		if err := db.read.QueryRow(`SELECT value FROM sequences WHERE name = $1`, "peer").Scan(&v); err != nil || v != 1000000000 {
 			t.Errorf("value = %d, %v", v, err)
 		}
 		if _, err := db.NextID(t.Context()); err != nil {
