@@ -1,9 +1,11 @@
 package sfu
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -308,9 +310,13 @@ func TestRecordsMove(t *testing.T) {
 func TestGone(t *testing.T) {
 	quick := func(c *Config) { c.Timeout = 700 * time.Millisecond }
 	t.Run("never came", func(t *testing.T) {
-		s, e := start(t, quick)
+		var log bytes.Buffer
+		s, e := start(t, quick, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 		join(t, s, options{conn: 7, ssrc: 10})
 		wait(t, e.gone, 7)
+		if s.Close(); !strings.Contains(log.String(), "--public-ip") || !strings.Contains(log.String(), s.candidates[0].String()) {
+			t.Errorf("the operator is told %q", &log)
+		}
 	})
 	t.Run("fell silent", func(t *testing.T) {
 		s, e := start(t, quick)

@@ -243,6 +243,10 @@ func (sh *shard) everySecond(c *conn) {
 			sh.gone(c)
 		}
 	case c.out == nil && sh.now-c.created > sh.server.timeout:
+		if !c.addr.IsValid() { // the operator's affair, most often
+			sh.server.log.Warn("no packet of a participant came: is the media port open, and --public-ip right?",
+				"call", c.call, "told", sh.server.candidates)
+		}
 		sh.gone(c)
 	case c.out != nil && sh.now-c.seen > sh.server.timeout:
 		sh.gone(c)
