@@ -63,7 +63,7 @@ func (c *Call) List(viewer int64, offset string, limit int) (Page, error) {
 	if offset != "" {
 		var err error
 		if cur, err = parseCursor(offset); err != nil {
-			return Page{}, ErrInvalid
+			return Page{}, ErrInvalid.Because(err)
 		}
 	}
 	some, cur := c.page(viewer, cur, offset == "", pageSize(limit))

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"parley/internal/call"
@@ -57,7 +58,7 @@ func (s *Service) Spoke(id, conn int64, at time.Time) {
 func (s *Service) payload(params []byte) (colibri.Join, call.Connection, error) {
 	j, err := colibri.ParseJoin(params)
 	if err != nil {
-		return j, call.Connection{}, call.ErrDataJSON
+		return j, call.Connection{}, call.ErrDataJSON.Because(fmt.Errorf("params: %w", err))
 	}
 	n := call.Connection{Conn: s.conns.Add(1), Endpoint: newEndpoint()}
 	if j.HasSSRC {
@@ -87,7 +88,7 @@ func (l *live) open(ctx context.Context, user int64, j colibri.Join, n call.Conn
 	case errors.As(err, &visible):
 		return nil, err
 	case errors.Is(err, colibri.ErrNoFingerprint) || errors.Is(err, colibri.ErrShape):
-		return nil, call.ErrDataJSON
+		return nil, call.ErrDataJSON.Because(fmt.Errorf("params: %w", err))
 	}
 	l.log().Warn("media connection refused", "err", err)
 	return nil, call.ErrAddFailed

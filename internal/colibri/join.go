@@ -77,11 +77,13 @@ func ParseJoin(data []byte) (Join, error) {
 		return Join{}, fmt.Errorf("%w: %w", ErrShape, err)
 	}
 	j := Join{Ufrag: raw.Ufrag, Pwd: raw.Pwd, Fingerprints: raw.Fingerprints}
-	if !token(j.Ufrag, minUfrag) || !token(j.Pwd, minPwd) {
-		return Join{}, fmt.Errorf("%w: ufrag or pwd", ErrShape)
-	}
-	if len(raw.Groups) > maxGroups || len(j.Fingerprints) > maxPrints {
-		return Join{}, fmt.Errorf("%w: too many entries", ErrShape)
+	switch {
+	case !token(j.Ufrag, minUfrag):
+		return Join{}, fmt.Errorf("%w: ufrag: want %d printable characters or more", ErrShape, minUfrag)
+	case !token(j.Pwd, minPwd):
+		return Join{}, fmt.Errorf("%w: pwd: want %d printable characters or more", ErrShape, minPwd)
+	case len(raw.Groups) > maxGroups || len(j.Fingerprints) > maxPrints:
+		return Join{}, fmt.Errorf("%w: at most %d ssrc-groups and %d fingerprints", ErrShape, maxGroups, maxPrints)
 	}
 	var err error
 	if raw.SSRC != nil {
@@ -92,7 +94,7 @@ func ParseJoin(data []byte) (Join, error) {
 	}
 	for _, g := range raw.Groups {
 		if len(g.Sources) == 0 || len(g.Sources) > maxSources || !token(g.Semantics, 1) {
-			return Join{}, fmt.Errorf("%w: source group", ErrShape)
+			return Join{}, fmt.Errorf("%w: ssrc-groups: want semantics, and 1 to %d sources", ErrShape, maxSources)
 		}
 		group := SourceGroup{Semantics: g.Semantics}
 		for _, v := range g.Sources {
@@ -135,7 +137,7 @@ func (j Join) Certificates() ([][sha256.Size]byte, error) {
 		}
 		b, err := hex.DecodeString(strings.ReplaceAll(f.Fingerprint, ":", ""))
 		if err != nil || len(b) != sha256.Size {
-			return nil, fmt.Errorf("%w: fingerprint", ErrShape)
+			return nil, fmt.Errorf("%w: fingerprint: want %d bytes in hexadecimal", ErrShape, sha256.Size)
 		}
 		sums = append(sums, [sha256.Size]byte(b))
 	}

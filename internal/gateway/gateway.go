@@ -47,6 +47,12 @@ var (
 	errBody  = rpc.Err(400, "REQUEST_INCOMPLETE")
 )
 
+// The same in words.
+var (
+	errHowTo = errors.New("POST /api/token makes a token; send it as Authorization: Bearer TOKEN")
+	errUnknown = errors.New("no such method: names are those of the API, phone.getGroupCall")
+)
+
 // Why the gateway takes no request.
 var (
 	errClosed = rpc.Err(503, "SERVER_CLOSING")
@@ -133,7 +139,7 @@ func (g *Gateway) get(w http.ResponseWriter, _ *http.Request) {
 func (g *Gateway) post(w http.ResponseWriter, r *http.Request) {
 	key, ok := tokenID(g.secret, bearer(r))
 	if !ok {
-		g.fail(w, errToken)
+		g.fail(w, errToken.Because(errHowTo))
 		return
 	}
 	body, err := g.readBody(w, r)
@@ -175,12 +181,6 @@ func (g *Gateway) readBody(w http.ResponseWriter, r *http.Request) ([]byte, erro
 	return body, nil
 }
 
-// jsonError is what can't be a request of a method, and why.
-type jsonError struct{ why error }
-
-func (e jsonError) Error() string { return e.why.Error() }
-func (e jsonError) Unwrap() error { return errJSON }
-
 // call decodes and answers one request.
 func (g *Gateway) call(ctx context.Context, s *rpc.Session, method string, params []byte) (res tg.Object, err error) {
 	defer func() {
@@ -204,9 +204,9 @@ func (g *Gateway) decode(method string, params []byte) (tg.Object, error) {
 	req, err := tg.UnmarshalMethod(method, params)
 	switch {
 	case unknown(method, err):
-		return nil, rpc.ErrMethod
+		return nil, rpc.ErrMethod.Because(errUnknown)
 	case err != nil:
-		return nil, jsonError{err}
+		return nil, errJSON.Because(err)
 	}
 	return req, nil
 }
@@ -233,17 +233,13 @@ func bearer(r *http.Request) string {
 type rpcError struct {
 	Code   int    `json:"code"`
 	Name   string `json:"name"`
-	Detail string `json:"detail,omitempty"` // what is wrong with the request's JSON
+	Detail string `json:"detail,omitempty"` // what is wrong with the request, in words
 }
 
 // visible turns err into what a client may see.
 func visible(err error) rpcError {
 	e, _ := rpc.Visible(err)
-	seen := rpcError{Code: e.Code, Name: e.Name}
-	if bad, ok := errors.AsType[jsonError](err); ok {
-		seen.Detail = bad.Error()
-	}
-	return seen
+	return rpcError{Code: e.Code, Name: e.Name, Detail: rpc.Why(err)}
 }
 
 func (g *Gateway) fail(w http.ResponseWriter, err error) {

@@ -159,7 +159,7 @@ func TestPost(t *testing.T) {
 		"no body":         {"POST", "/api/updates.getState", good, ``, 200, `updates.getState`},
 		"with name":       {"POST", "/api/updates.getState", good, `{"_":"updates.getState"}`, 200, `updates.getState`},
 		"lower case":      {"POST", "/api/updates.getState", "bearer " + f.token, `{}`, 200, `updates.getState`},
-		"no token":        {"POST", "/api/updates.getState", "", `{}`, 401, `{"error":{"code":401,"name":"AUTH_KEY_INVALID"}}`},
+		"no token":        {"POST", "/api/updates.getState", "", `{}`, 401, `{"error":{"code":401,"name":"AUTH_KEY_INVALID","detail":"POST /api/token makes a token; `},
 		"basic":           {"POST", "/api/updates.getState", "Basic " + f.token, `{}`, 401, `AUTH_KEY_INVALID`},
 		"forged token":    {"POST", "/api/updates.getState", good[:len(good)-4] + "AAAA", `{}`, 401, `AUTH_KEY_INVALID`},
 		"other verb":      {"GET", "/api/updates.getState", good, ``, 405, `POST_REQUIRED`},

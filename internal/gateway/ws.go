@@ -107,8 +107,13 @@ func (g *Gateway) webSocket(w http.ResponseWriter, r *http.Request) {
 	c := &socket{g: g, out: make(chan wsReply, wsQueue), running: make(chan struct{}, wsPending), stop: stop}
 	c.unread.most = wsUnread
 	defer c.forget()
-	key, known := tokenID(g.secret, bearer(r))
-	if known { // before the client hears that the WebSocket is open
+	token := bearer(r)
+	key, known := tokenID(g.secret, token)
+	switch {
+	case token != "" && !known:
+		g.fail(w, errToken.Because(errHowTo))
+		return
+	case known: // before the client hears that the WebSocket is open
 		if err := c.listen(ctx, key, r.UserAgent()); err != nil {
 			g.fail(w, err)
 			return

@@ -48,8 +48,8 @@ func TestWebSocket(t *testing.T) {
 			{`{"id":1,"method":"updates.getState"}`, `{"id":1,"result":{"_":"help.inviteText","message":"updates.getState"}}`},
 			{`{"id":{"a":"b"},"method":"updates.getState","params":{}}`, `{"id":{"a":"b"},"result":{"_":"help.inviteText","message":"updates.getState"}}`},
 			{`{"id":2,"method":"help.getConfig","params":null}`, `{"id":2,"error":{"code":401,"name":"AUTH_KEY_UNREGISTERED"}}`},
-			{`{"id":3,"method":"nothing"}`, `{"id":3,"error":{"code":400,"name":"METHOD_INVALID"}}`},
-			{`{"id":4}`, `{"id":4,"error":{"code":400,"name":"METHOD_INVALID"}}`},
+			{`{"id":3,"method":"nothing"}`, `{"id":3,"error":{"code":400,"name":"METHOD_INVALID","detail":"no such method: `},
+			{`{"id":4}`, `{"id":4,"error":{"code":400,"name":"METHOD_INVALID","detail":`},
 			{`{"id":5,"method":"updates.getState","params":[]}`, `DATA_JSON_INVALID`},
 			{`7`, `DATA_JSON_INVALID`},
 			{`{"id":"` + strings.Repeat("x", wsID) + `","method":"updates.getState"}`, `DATA_JSON_INVALID`},
@@ -106,6 +106,9 @@ func TestUpdatesFromTheOpening(t *testing.T) {
 func TestOpeningFails(t *testing.T) {
 	f := serve(t, named)
 	f.methods.listen = func(*rpc.Session) error { return errors.New("disk full") }
+	if status, text := f.do("GET", "/api/ws", "Bearer wrong", nil); status != 401 || !strings.Contains(text, "/api/token") {
+		t.Errorf("a wrong token: %d %s", status, text)
+	}
 	if status, text := f.do("GET", "/api/ws", "Bearer "+f.token, nil); status != 500 || !strings.Contains(text, "INTERNAL") {
 		t.Errorf("token in the header: %d %s", status, text)
 	}

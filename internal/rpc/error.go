@@ -21,6 +21,26 @@ func Err(code int, name string) *Error { return &Error{Code: code, Name: name} }
 
 func (e *Error) Error() string { return fmt.Sprintf("%d %s", e.Code, e.Name) }
 
+// Because returns an error that clients see as e, and that says why to whoever
+// can be told in words.
+func (e *Error) Because(why error) error { return &because{e, why} }
+
+// Why returns what Because was given, or nothing.
+func Why(err error) string {
+	if b, ok := errors.AsType[*because](err); ok {
+		return b.why.Error()
+	}
+	return ""
+}
+
+type because struct {
+	e   *Error
+	why error
+}
+
+func (b *because) Error() string { return fmt.Sprintf("%v: %v", b.e, b.why) }
+func (b *because) Unwrap() error { return b.e }
+
 // ErrInternal stands for every error that is nobody's business but ours.
 var ErrInternal = Err(500, "INTERNAL")
 
