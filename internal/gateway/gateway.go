@@ -49,7 +49,7 @@ var (
 
 // The same in words.
 var (
-	errHowTo = errors.New("POST /api/token makes a token; send it as Authorization: Bearer TOKEN")
+	errHowTo   = errors.New("POST /api/token makes a token; send it as Authorization: Bearer TOKEN")
 	errUnknown = errors.New("no such method: names are those of the API, phone.getGroupCall")
 )
 
