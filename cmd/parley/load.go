@@ -61,7 +61,9 @@ func (l loadCmd) server() (string, error) {
 	}
 	b, err := os.ReadFile(l.ClientJSON)
 	if err == nil {
-		err = json.Unmarshal(b, &client)
+		if err = json.Unmarshal(b, &client); err != nil || client.HTTP == "" {
+			err = fmt.Errorf("%s is no server's client.json", l.ClientJSON)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w: no server: %w; start one with parley serve --dev, or pass --client-json or --server", load.ErrSetting, err)

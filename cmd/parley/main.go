@@ -55,7 +55,7 @@ func (l *addresses) Decode(ctx *kong.DecodeContext) error {
 	for part := range strings.SplitSeq(text, ",") {
 		ip, err := netip.ParseAddr(part)
 		if err != nil {
-			return err
+			return fmt.Errorf("%q is no IP address", part)
 		}
 		*l = append(*l, ip)
 	}

@@ -57,7 +57,7 @@ func TestWrongCommandLine(t *testing.T) {
 		"nothing":      {"", nil, "serve"},
 		"command":      {"", []string{"start"}, "start"},
 		"flag":         {"", []string{"serve", "--loud"}, "--loud"},
-		"public ip":    {"", []string{"serve", "--public-ip", "here"}, "--public-ip"},
+		"public ip":    {"", []string{"serve", "--public-ip", "here"}, `"here" is no IP address`},
 		"log":          {"", []string{"serve", "--log", "loud"}, "--log"},
 		"log by env":   {"PARLEY_LOG=loud", []string{"serve"}, "loud"},
 		"data by env":  {"PARLEY_DATA=" + file, []string{"serve"}, file},
@@ -69,6 +69,7 @@ func TestWrongCommandLine(t *testing.T) {
 		"media wait":   {"", []string{"serve", "--media-wait", "1s"}, "--media-wait"},
 		"loudest":      {"PARLEY_LOUDEST=11", []string{"serve"}, "--loudest 11"},
 		"data is file": {"", []string{"serve", "--data", file}, file},
+		"client.json":  {"", []string{"load", "--scenario", "A2", "--client-json", file}, file},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
