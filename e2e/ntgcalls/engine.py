@@ -124,9 +124,10 @@ class Engine:
         eventually(lambda: "" if (kind, ConnectionState.CONNECTED) in self.states
                    else f"{self.name} is not connected: {self.states}")
 
-    def leave(self):
+    def leave(self, stop=True):
         self.person.ask("phone.leaveGroupCall", call=self.call, source=signed(self.source))
-        self.do("stop")
+        if stop:
+            self.do("stop")
 
     def forget(self):
         """Starts listening anew."""

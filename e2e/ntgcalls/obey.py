@@ -72,7 +72,7 @@ def main(file, directory, phone):
         print("done", flush=True)
     stop.set()
     film.join(5)
-    engine.leave()
+    engine.leave(stop=False)  # the program ends: an engine that stops amid video breaks its heap now and then
 
 
 if __name__ == "__main__":
