@@ -55,8 +55,10 @@ func TestNarrowPath(t *testing.T) {
 	follow(15*time.Second, func(now int) bool { return now == 2 })
 }
 
-// TestKeepsWhatItShows does not follow an estimate that wavers.
-func TestKeepsWhatItShows(t *testing.T) {
+// newWavering shows layers of 60, 150 and 900 kbit/s as high as there is room in
+// what the receiver tells.
+func newWavering(t *testing.T, told int64) (*stage, *view) {
+	t.Helper()
 	s := newStage(t)
 	s.show(180)
 	for i := range 3 {
@@ -64,10 +66,15 @@ func TestKeepsWhatItShows(t *testing.T) {
 		s.from.video.layers[i].rate = []int{60e3, 150e3, 900e3}[i]
 	}
 	s.now += time.Minute
-	w := s.to.view(s.from.video)
 	s.to.path.fed = true
-	s.to.path.estimate.REMB(1000e3, s.now)
+	s.to.path.estimate.REMB(told, s.now)
 	s.show(720)
+	return s, s.to.view(s.from.video)
+}
+
+// TestKeepsWhatItShows does not follow an estimate that wavers.
+func TestKeepsWhatItShows(t *testing.T) {
+	s, w := newWavering(t, 1000e3)
 	for _, tt := range []struct {
 		rate int64
 		want int
@@ -88,17 +95,7 @@ func TestKeepsWhatItShows(t *testing.T) {
 // TestUpInVain waits longer before each higher layer that had no room before,
 // and forgets that once there was room.
 func TestUpInVain(t *testing.T) {
-	s := newStage(t)
-	s.show(180)
-	for i := range 3 {
-		s.take(i, typeVP8, 0, slim(i, true, 1))
-		s.from.video.layers[i].rate = []int{60e3, 150e3, 900e3}[i]
-	}
-	s.now += time.Minute
-	w := s.to.view(s.from.video)
-	s.to.path.fed = true
-	s.to.path.estimate.REMB(1200e3, s.now)
-	s.show(720)
+	s, w := newWavering(t, 1200e3)
 	// after makes the layer too much, and returns how long it takes to come back.
 	after := func(shown time.Duration) time.Duration {
 		s.now += shown
