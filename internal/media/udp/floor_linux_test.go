@@ -1,7 +1,6 @@
 package udp
 
 import (
-	"fmt"
 	"net"
 	"runtime"
 	"testing"
@@ -87,7 +86,7 @@ func BenchmarkFloor(b *testing.B) {
 			all := b.N * s.receivers * s.each
 			b.ReportMetric((spent(b)-began)/float64(all), "cpu-ns/packet")
 			if got := t.Sent(); got.Packets != uint64(all) {
-				b.Error(fmt.Sprintf("%d packets left of %d", got.Packets, all))
+				b.Errorf("%d packets left of %d", got.Packets, all)
 			}
 		})
 	}
