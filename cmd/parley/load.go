@@ -12,7 +12,7 @@ import (
 // loadCmd measures a server under load. Numbers that are not given are the
 // scenario's.
 type loadCmd struct {
-	Scenario    string `default:"A2" help:"What to measure: A1-A4 sound, V1-V3 video, S1 small rooms, J1 a storm of joins."`
+	Scenario    string `default:"A2" help:"What to measure: ${scenarios}."`
 	ClientJSON  string `name:"client-json" default:"./data/client.json" placeholder:"FILE" help:"client.json of the server, which runs with --dev (default: ./data/client.json)."`
 	Server      string `placeholder:"URL" help:"Address of the server's JSON API, instead of client.json."`
 	PID         int    `name:"pid" help:"Process of the server (default: whoever listens there)."`
@@ -35,20 +35,31 @@ type loadCmd struct {
 // scenario returns the scenario with what was given.
 func (l loadCmd) scenario() (load.Scenario, error) {
 	s, err := load.Find(l.Scenario)
-	for _, o := range []struct{ to, from *int }{
-		{&s.Rooms, l.Rooms},
-		{&s.Publishers, l.Publishers},
-		{&s.Listeners, l.Listeners},
-		{&s.Size, l.Size},
-		{&s.Kbps, l.Kbps},
-		{&s.Layers, l.Layers},
-		{&s.Loudest, l.Loudest},
+	if err != nil {
+		return s, err
+	}
+	for _, o := range []struct {
+		name     string
+		to, from *int
+		useless  bool
+	}{
+		{"rooms", &s.Rooms, l.Rooms, false},
+		{"publishers", &s.Publishers, l.Publishers, false},
+		{"listeners", &s.Listeners, l.Listeners, false},
+		{"size", &s.Size, l.Size, s.Video},
+		{"kbps", &s.Kbps, l.Kbps, !s.Video},
+		{"layers", &s.Layers, l.Layers, !s.Video},
+		{"loudest", &s.Loudest, l.Loudest, s.Video},
 	} {
-		if o.from != nil {
+		switch {
+		case o.from == nil:
+		case o.useless:
+			return s, fmt.Errorf("%w: --%s changes nothing about %s", load.ErrSetting, o.name, s)
+		default:
 			*o.to = *o.from
 		}
 	}
-	return s, err
+	return s, nil
 }
 
 // server returns the address of the JSON API.

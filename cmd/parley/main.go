@@ -72,10 +72,14 @@ func signals() []os.Signal {
 	return stop
 }
 
+func parser(c *cli) *kong.Kong {
+	return kong.Must(c, kong.Name("parley"), kong.Description("A self-hosted group-call server for Telegram's API."),
+		kong.Vars{"scenarios": load.Scenarios()})
+}
+
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("parley"), kong.Description("A self-hosted group-call server for Telegram's API."))
-	command, err := parser.Parse(os.Args[1:])
+	command, err := parser(&c).Parse(os.Args[1:])
 	if err != nil {
 		fail(fmt.Errorf("%w (see parley --help)", err))
 	}

@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/alecthomas/kong"
 )
 
 // patience bounds every wait.
@@ -69,6 +67,9 @@ func TestWrongCommandLine(t *testing.T) {
 		"media wait":   {"", []string{"serve", "--media-wait", "1s"}, "--media-wait"},
 		"loudest":      {"PARLEY_LOUDEST=11", []string{"serve"}, "--loudest 11"},
 		"data is file": {"", []string{"serve", "--data", file}, file},
+		"layers":       {"", []string{"load", "--layers", "3"}, "--layers changes nothing about A2"},
+		"size":         {"", []string{"load", "--scenario", "v3", "--size", "99"}, "--size changes nothing about V3"},
+		"scenario":     {"", []string{"load", "--scenario", "A9"}, "J1"},
 		"client.json":  {"", []string{"load", "--scenario", "A2", "--client-json", file}, file},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +96,7 @@ func TestPublicIPs(t *testing.T) {
 		"[192.0.2.2 192.0.2.3]":   {"serve", "--public-ip", "192.0.2.2", "--public-ip=192.0.2.3"},
 	} {
 		var c cli
-		if _, err := kong.Must(&c).Parse(args); err != nil || fmt.Sprint(c.Serve.PublicIP) != want {
+		if _, err := parser(&c).Parse(args); err != nil || fmt.Sprint(c.Serve.PublicIP) != want {
 			t.Errorf("%v: %v, %v, want %s", args, c.Serve.PublicIP, err, want)
 		}
 	}

@@ -67,6 +67,18 @@ func (c Config) validate() error {
 	return c.Scenario.validate()
 }
 
+// process returns the server's.
+func (c Config) process(at netip.AddrPort) (int, error) {
+	pid, err := findPID(at)
+	switch {
+	case c.PID == 0:
+		return pid, err
+	case err == nil && pid != c.PID:
+		return 0, fmt.Errorf("%w: --pid %d: it is process %d that listens on %s", ErrSetting, c.PID, pid, at)
+	}
+	return c.PID, nil // who can't be found may be named
+}
+
 var errTime = errors.New("load: took longer than it may")
 
 // Run measures the windows asked for, in turns if there is a baseline.
@@ -84,8 +96,8 @@ func Run(ctx context.Context, cfg Config) error {
 	if err = guard(at.Addr()); err != nil {
 		return err
 	}
-	if cfg.PID == 0 && isHere(at.Addr()) {
-		if cfg.PID, err = findPID(at); err != nil {
+	if isHere(at.Addr()) {
+		if cfg.PID, err = cfg.process(at); err != nil {
 			return err
 		}
 	}

@@ -204,7 +204,7 @@ func TestRunRefuses(t *testing.T) {
 		"long windows":  {func(c *Config) { c.Seconds = 121 }, "--seconds"},
 		"no windows":    {func(c *Config) { c.Windows = 0 }, "--windows"},
 		"too long":      {func(c *Config) { c.Seconds, c.Windows, c.Baseline = 60, 6, []string{"x"} }, "longer than 10m0s"},
-		"crowd":         {func(c *Config) { c.Scenario.Listeners = 1999 }, "--participants"},
+		"crowd":         {func(c *Config) { c.Scenario.Listeners = 1999 }, "2001 participants"},
 		"small":         {func(c *Config) { c.Scenario.Size = 31 }, "--size"},
 		"four layers":   {func(c *Config) { c.Scenario.Layers = 4 }, "--layers"},
 		"no publishers": {func(c *Config) { c.Scenario.Publishers = 0 }, "--publishers"},

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -49,7 +50,24 @@ func TestProcessOfAddress(t *testing.T) {
 	if pid, err := findPID(there); err != nil || pid != cmd.Process.Pid {
 		t.Errorf("%s belongs to %d, %v; want %d", there, pid, err, cmd.Process.Pid)
 	}
+	if _, err := (Config{PID: os.Getpid()}).process(there); !errors.Is(err, ErrSetting) || !strings.Contains(err.Error(), strconv.Itoa(cmd.Process.Pid)) {
+		t.Errorf("another process is named: %v", err)
+	}
+	if pid, err := (Config{PID: 1}).process(nowhere(t)); err != nil || pid != 1 {
+		t.Errorf("nobody is seen to listen: %d, %v", pid, err)
+	}
 	if pid, err := findPID(here); err != nil || pid != os.Getpid() {
 		t.Errorf("%s belongs to %d, %v; want %d", here, pid, err, os.Getpid())
 	}
+}
+
+// nowhere returns an address that nobody listens on.
+func nowhere(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort()
 }

@@ -49,6 +49,30 @@ func scenarios() []Scenario {
 	}
 }
 
+// Scenarios says what there is.
+func Scenarios() string {
+	var all []string
+	for _, s := range scenarios() {
+		all = append(all, s.String())
+	}
+	return strings.Join(all, "; ")
+}
+
+// String says what a scenario is.
+func (s Scenario) String() string {
+	where := ""
+	if s.Rooms > 1 {
+		where = fmt.Sprintf("in %d calls each ", s.Rooms)
+	}
+	switch {
+	case s.Storm:
+		return fmt.Sprintf("%s: %s%d speak, %d join at once", s.Name, where, s.Publishers, s.Listeners)
+	case s.Video:
+		return fmt.Sprintf("%s: %s%d send video of %d kbit/s, %d watch", s.Name, where, s.Publishers, s.Kbps, s.Listeners)
+	}
+	return fmt.Sprintf("%s: %s%d speak, %d listen", s.Name, where, s.Publishers, s.Listeners)
+}
+
 // Find returns a scenario by its name.
 func Find(name string) (Scenario, error) {
 	var names []string
@@ -85,13 +109,14 @@ func (s Scenario) validate() error {
 		{"size", s.Size, minSize, maxSize},
 		{"layers", s.Layers, 1, 3},
 		{"loudest", s.Loudest, 1, mostLoudest},
-		{"participants", s.seats() * s.Rooms, 1, maxSeats},
 	} {
 		if b.v < b.low || b.v > b.up {
 			return fmt.Errorf("%w: --%s %d is not in %d..%d", ErrSetting, b.name, b.v, b.low, b.up)
 		}
 	}
-	switch {
+	switch all := s.seats() * s.Rooms; {
+	case all > maxSeats:
+		return fmt.Errorf("%w: %d participants in all; a development server has test phones for %d", ErrSetting, all, maxSeats)
 	case s.Video && (s.Kbps < 50 || s.Kbps > maxKbps):
 		return fmt.Errorf("%w: --kbps %d is not in 50..%d", ErrSetting, s.Kbps, maxKbps)
 	case s.Publishers == 0 && !s.Storm:
