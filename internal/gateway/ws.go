@@ -37,7 +37,14 @@ type wsRequest struct {
 var errID = fmt.Errorf("an id of more than %d bytes", wsID)
 
 func parse(b []byte) (req wsRequest, err error) {
-	if err = json.Unmarshal(b, &req); err == nil && len(req.ID) > wsID {
+	err = json.Unmarshal(b, &req)
+	wrong, other := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case other && wrong.Field == "":
+		err = fmt.Errorf("a request is an object, but got %s", wrong.Value)
+	case other:
+		err = fmt.Errorf("%s is a string, but got %s", wrong.Field, wrong.Value)
+	case err == nil && len(req.ID) > wsID:
 		err = errID
 	}
 	return req, err

@@ -347,3 +347,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestParse(t *testing.T) {
+	for text, says := range map[string]string{
+		`7`:                  "a request is an object, but got number",
+		`[]`:                 "a request is an object, but got array",
+		`{"method":{"a":1}}`: "method is a string, but got object",
+		`{"token":5}`:        "token is a string, but got number",
+		`{"method":"x",`:     "unexpected end",
+		`{"id":"` + strings.Repeat("x", wsID) + `"}`: "256",
+	} {
+		if _, err := parse([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%.20s: %v, want %q", text, err, says)
+		}
+	}
+}
