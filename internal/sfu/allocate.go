@@ -21,6 +21,19 @@ const (
 	doubtMost  = time.Minute
 )
 
+// allotment is what the last plan gave a receiver, and how that went.
+type allotment struct {
+	planned int           // bits per second, for what it gets
+	spare   int           // that this may be too much
+	limited bool          // it gets less than it wants
+	used    int           // the estimate as of the plan
+	fell    time.Duration // when it got less for the last time
+	raised  time.Duration // when it got more for the last time since; 0 = not yet
+	calm    time.Duration // how long after fell it does not get more
+	doubt   time.Duration // how long a first video is not tried after it failed
+	doubted time.Duration // until then
+}
+
 // allocate chooses the layers that a connection gets: those on stage as high
 // as there is room, then all others at their lowest, then those higher
 // (media.md 7.2).
@@ -155,23 +168,23 @@ func (sh *shard) choose(w *view, room int) {
 // fall notes that the receiver gets less for lack of room. An estimate rises
 // above what a path holds while less is sent: who tries a higher layer in vain
 // every few seconds makes all who watch it pay for its key frames.
-func (p *path) fall(now time.Duration) {
+func (a *allotment) fall(now time.Duration) {
 	switch {
-	case p.calm == 0 || p.raised != 0 && now-p.raised >= upProven:
-		p.calm = upAfter
-	case p.raised != 0:
-		p.calm = min(2*p.calm, upMost)
+	case a.calm == 0 || a.raised != 0 && now-a.raised >= upProven:
+		a.calm = upAfter
+	case a.raised != 0:
+		a.calm = min(2*a.calm, upMost)
 	}
-	p.fell, p.raised = now, 0
+	a.fell, a.raised = now, 0
 }
 
 // failed notes that there was no room for a video that was shown so long.
-func (p *path) failed(shown, now time.Duration) {
+func (a *allotment) failed(shown, now time.Duration) {
 	if shown > doubtMost {
-		p.doubt = 0
+		a.doubt = 0
 	}
-	p.doubt = min(max(2*p.doubt, doubtFirst), doubtMost)
-	p.doubted = now + p.doubt
+	a.doubt = min(max(2*a.doubt, doubtFirst), doubtMost)
+	a.doubted = now + a.doubt
 }
 
 // breaks tells whether a layer is so far beyond the room that the receiver is
