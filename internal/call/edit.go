@@ -86,6 +86,9 @@ func (c *Call) editSelf(m *member, r EditRequest) Change {
 	if r.Muted != nil && !*r.Muted && m.Muted {
 		m.Muted, m.CanSelfUnmute, m.HandRating = false, false, 0
 	}
+	if r.Volume != nil { // tgcalls' and py-tgcalls' volume command of those who manage the call
+		m.Volume = *r.Volume
+	}
 	if r.RaiseHand != nil {
 		c.raiseHand(m, *r.RaiseHand)
 	}
@@ -117,7 +120,7 @@ func (c *Call) checkSelf(a Actor, m *member, r EditRequest) error {
 	camera := m.Video != nil && r.VideoStopped == nil || starts
 	alone := r.count() == 1
 	switch {
-	case r.Volume != nil:
+	case r.Volume != nil && (!a.Rights.ManageCall || !r.validVolume()):
 		return ErrVolume
 	case unmutes && forced:
 		return ErrForbidden
@@ -144,10 +147,14 @@ func (r EditRequest) checkOther(manage bool) error {
 		return ErrVideoPause
 	case r.RaiseHand != nil && (*r.RaiseHand || !manage):
 		return ErrRaiseHand
-	case r.Volume != nil && (*r.Volume < 1 || *r.Volume > MaxVolume):
+	case !r.validVolume():
 		return ErrVolume
 	}
 	return nil
+}
+
+func (r EditRequest) validVolume() bool {
+	return r.Volume == nil || *r.Volume >= 1 && *r.Volume <= MaxVolume
 }
 
 // editManaged changes a participant for everybody.

@@ -127,6 +127,8 @@ func TestEditOthers(t *testing.T) {
 		err  error
 	}{
 		{"own volume", bob, bob, EditRequest{Volume: new(100)}, ErrVolume},
+		{"own volume of an admin", alice, alice, EditRequest{Volume: new(5000), Muted: &off}, nil},
+		{"own volume 0", alice, alice, EditRequest{Volume: new(0)}, ErrVolume},
 		{"volume 0", alice, bob, EditRequest{Volume: new(0)}, ErrVolume},
 		{"volume 20001", bob, carol, EditRequest{Volume: new(20001)}, ErrVolume},
 		{"negative volume", bob, carol, EditRequest{Volume: new(-1)}, ErrVolume},
@@ -188,6 +190,11 @@ func TestEditVolume(t *testing.T) {
 	}
 	if c.Personal(alice, ch.Entries) != nil {
 		t.Error("others see it")
+	}
+	ch, err = edit(c, alice, alice, EditRequest{Volume: new(2500), Muted: new(false)})
+	wantErr(t, err, nil)
+	if e := ch.Entries[0]; ch.Only != 0 || e.Peer != peer.OfUser(alice) || e.Volume != 2500 || e.Muted {
+		t.Errorf("an admin's own: %+v", ch)
 	}
 }
 
