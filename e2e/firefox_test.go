@@ -151,3 +151,28 @@ func TestFirefoxOwnNumbers(t *testing.T) {
 	fox.mayUse(t, 1250e3) // it begins with 300 kbit/s, the server allows 1.2 Mbit/s at first
 	onlyUnwanted(t, s)
 }
+
+// TestFirefoxScreen shares screens both ways, on connections of their own beside
+// the cameras.
+func TestFirefoxScreen(t *testing.T) {
+	_, web, fox := enterFoxes(t, fox())
+	mine := shared("answers")
+	mine.Layers, mine.Bitrates = 1, nil // Firefox has none
+	foxScreen, webScreen := fox.present(t, mine), web.present(t, shared("offers"))
+	web.receive(t)
+	fox.receive(t)
+	web.page(t, nil, "want", object{fox.endpoint: 360, foxScreen.endpoint: 720}, []string{foxScreen.endpoint})
+	fox.page(t, nil, "want", object{web.endpoint: 360, webScreen.endpoint: 720}, []string{webScreen.endpoint})
+	web.sees(t, foxScreen.camera, 720)
+	web.blue(t, foxScreen.camera)
+	web.goes(t, fox.camera)
+	fox.sees(t, webScreen.camera, 720)
+	fox.blue(t, webScreen.camera)
+	fox.goes(t, web.camera)
+
+	fox.must(t, "phone.leaveGroupCallPresentation", object{"call": fox.demoCall})
+	web.stands(t, foxScreen.camera)
+	web.goes(t, fox.camera)
+	web.hears(t, fox.source(), foxHertz)
+	foxScreen.page(t, nil, "ended")
+}

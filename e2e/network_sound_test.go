@@ -19,15 +19,16 @@ type trouble struct {
 	speaker, other *member // both near
 }
 
-// enterTrouble starts a server, and lets three members join its demo call.
-func enterTrouble(t *testing.T, far, speaker, other media) *trouble {
+// enterTrouble starts a server, and lets three members join its demo call; which
+// is the browser of the far one.
+func enterTrouble(t *testing.T, which string, far, speaker, other media) *trouble {
 	t.Helper()
 	n := link.New(t)
 	x := &trouble{network: n, server: harness.StartMedia(t, net.JoinHostPort(n.Hub().String(), "0"))}
 	startDemo(t, x.server)
 	x.link = n.Add(t)
 	near := launch(t, "chromium", n.Add(t).Start)
-	x.far = launch(t, "chromium", x.link.Start).enter(t, x.server, "Far", harness.NewPhone(), far)
+	x.far = launch(t, which, x.link.Start).enter(t, x.server, "Far", harness.NewPhone(), far)
 	x.speaker = near.enter(t, x.server, "Speaker", harness.DemoOwner, speaker)
 	x.other = near.enter(t, x.server, "Other", harness.NewPhone(), other)
 	for _, v := range []*member{x.far, x.speaker, x.other} {
@@ -112,7 +113,7 @@ var troubles = []struct {
 // TestTroubledSound talks over links that lose, delay, reorder and throttle
 // packets; nobody but who is behind the link notices.
 func TestTroubledSound(t *testing.T) {
-	x := enterTrouble(t, media{Style: "offers", Hertz: 440}, media{Style: "answers", Hertz: 660}, media{Style: "offers", Hertz: 880})
+	x := enterTrouble(t, "chromium", media{Style: "offers", Hertz: 440}, media{Style: "answers", Hertz: 660}, media{Style: "offers", Hertz: 880})
 	down := ear{x.far, x.speaker.source(), 660}
 	up := ear{x.other, x.far.source(), 440}
 	near := ear{x.other, x.speaker.source(), 660}

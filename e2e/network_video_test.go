@@ -56,7 +56,7 @@ func (v *member) shrinks(t *testing.T, source, height int) time.Duration {
 // TestTroubledVideo shows a camera over links that throttle, lose, delay and
 // reorder packets; nobody but who is behind the link notices.
 func TestTroubledVideo(t *testing.T) {
-	x := enterTrouble(t, media{Style: "offers", Hertz: 440}, hd("offers", 660), media{Style: "answers", Hertz: 880})
+	x := enterTrouble(t, "chromium", media{Style: "offers", Hertz: 440}, hd("offers", 660), media{Style: "answers", Hertz: 880})
 	video := x.speaker.camera
 	for _, v := range []*member{x.far, x.other} {
 		v.page(t, nil, "want", object{x.speaker.endpoint: 720})
