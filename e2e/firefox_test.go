@@ -77,11 +77,8 @@ func TestFirefox(t *testing.T) {
 	onlyUnwanted(t, s)
 	fox.must(t, "phone.leaveGroupCall", object{"call": fox.demoCall, "source": fox.source()})
 	fox.page(t, nil, "ended")
-	participants, _ := web.list(t)
-	for _, p := range participants {
-		if p["source"] == float64(fox.source()) {
-			t.Errorf("who left is there: %v", p)
-		}
+	if p := web.entry(t, fox.source()); p != nil {
+		t.Errorf("who left is there: %v", p)
 	}
 }
 

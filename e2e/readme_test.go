@@ -1,11 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,52 +60,4 @@ func TestReadme(t *testing.T) {
 			t.Errorf("no %s in what it printed:\n%s", want, out)
 		}
 	}
-}
-
-// TestBotOfDocs runs the bot of docs/media.md, and hears what it plays.
-func TestBotOfDocs(t *testing.T) {
-	const hertz, rate, seconds = 660, 48000, 60
-	dir := t.TempDir()
-	var sound []byte
-	for i := range rate * seconds {
-		v := uint16(int16(8000 * math.Sin(2*math.Pi*hertz*float64(i)/rate)))
-		sound = binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(sound, v), v)
-	}
-	bot, file := filepath.Join(dir, "bot.py"), filepath.Join(dir, "sound.pcm")
-	if err := errors.Join(os.WriteFile(bot, []byte(blocks(t, "docs/media.md", "python")[0]), 0o600), os.WriteFile(file, sound, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	s := harness.Start(t)
-	ctx, stop := context.WithTimeout(t.Context(), seconds*time.Second)
-	cmd := exec.CommandContext(ctx, python, bot, s.File(), file)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		stop() // it plays for ever
-		if _ = cmd.Wait(); t.Failed() {
-			t.Logf("the bot printed\n%s", &out)
-		}
-	}()
-	harness.Eventually(t, func() string {
-		if n := s.Metrics(t)["parley_media_ready"]; n == 0 {
-			return "the bot is not in the call"
-		}
-		return ""
-	})
-	guest := launch(t, "chromium", (*exec.Cmd).Start).enter(t, s, "Guest", harness.NewPhone(), media{Style: "offers", Hertz: 880})
-	guest.receive(t)
-	participants, _ := guest.list(t)
-	harness.Eventually(t, func() (complaint string) {
-		for _, p := range participants {
-			if source, _ := p["source"].(float64); int(source) != guest.source() {
-				if complaint = (ear{guest, int(source), hertz}).hears(t); complaint == "" {
-					return ""
-				}
-			}
-		}
-		return complaint
-	})
 }
