@@ -9,6 +9,8 @@ import (
 	"parley/internal/load"
 )
 
+const defaultSeconds = 5
+
 // loadCmd measures a server under load. Numbers that are not given are the
 // scenario's.
 type loadCmd struct {
@@ -16,7 +18,7 @@ type loadCmd struct {
 	ClientJSON  string `name:"client-json" default:"./data/client.json" placeholder:"FILE" help:"client.json of the server, which runs with --dev (default: ./data/client.json)."`
 	Server      string `placeholder:"URL" help:"Address of the server's JSON API, instead of client.json."`
 	PID         int    `name:"pid" help:"Process of the server (default: whoever listens there)."`
-	Seconds     int    `default:"5" help:"Length of a window, 1 to 120 s."`
+	Seconds     *int   `help:"Length of a window, 1 to 120 s (default: 5); a storm of joins takes its time."`
 	Windows     int    `default:"3" help:"Windows to measure."`
 	Baseline    bool   `help:"Measure a bare pion SFU in turns with the server, and print the ratio; videos have one layer."`
 	Feedback    bool   `help:"Receivers send RTCP: reports, transport-wide feedback, NACK."`
@@ -32,12 +34,17 @@ type loadCmd struct {
 	Loudest     *int   `help:"How many voices the server forwards to one participant, as it was told by its own --loudest."`
 }
 
-// scenario returns the scenario with what was given.
-func (l loadCmd) scenario() (load.Scenario, error) {
-	s, err := load.Find(l.Scenario)
-	if err != nil {
-		return s, err
+// config returns the scenario, and how long its windows are, with what was given.
+func (l loadCmd) config() (load.Config, error) {
+	c := load.Config{
+		PID: l.PID, Seconds: defaultSeconds, Windows: l.Windows,
+		AllowRemote: l.AllowRemote, Feedback: l.Feedback, Listen: l.Listen, Progress: os.Stderr,
 	}
+	var err error
+	if c.Scenario, err = load.Find(l.Scenario); err != nil {
+		return c, err
+	}
+	s := &c.Scenario
 	for _, o := range []struct {
 		name     string
 		to, from *int
@@ -50,16 +57,17 @@ func (l loadCmd) scenario() (load.Scenario, error) {
 		{"kbps", &s.Kbps, l.Kbps, !s.Video},
 		{"layers", &s.Layers, l.Layers, !s.Video},
 		{"loudest", &s.Loudest, l.Loudest, s.Video},
+		{"seconds", &c.Seconds, l.Seconds, s.Storm},
 	} {
 		switch {
 		case o.from == nil:
 		case o.useless:
-			return s, fmt.Errorf("%w: --%s changes nothing about %s", load.ErrSetting, o.name, s)
+			return c, fmt.Errorf("%w: --%s changes nothing about %s", load.ErrSetting, o.name, s)
 		default:
 			*o.to = *o.from
 		}
 	}
-	return s, nil
+	return c, nil
 }
 
 // server returns the address of the JSON API.
@@ -83,13 +91,9 @@ func (l loadCmd) server() (string, error) {
 }
 
 func (l loadCmd) run(ctx context.Context) error {
-	s, err := l.scenario()
+	cfg, err := l.config()
 	if err != nil {
 		return err
-	}
-	cfg := load.Config{
-		Scenario: s, PID: l.PID, Seconds: l.Seconds, Windows: l.Windows,
-		AllowRemote: l.AllowRemote, Feedback: l.Feedback, Listen: l.Listen, Progress: os.Stderr,
 	}
 	if cfg.Server, err = l.server(); err != nil {
 		return err

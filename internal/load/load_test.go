@@ -137,6 +137,9 @@ func TestStorm(t *testing.T) {
 	s := tiny(t, "J1")
 	s.Publishers = 1
 	w := run(t, serve(t), Config{Scenario: s})
+	if b, err := json.Marshal(w); err != nil || !strings.Contains(string(b), `"lost":null`) {
+		t.Errorf("%s, %v", b, err)
+	}
 	if w.Joins != 4 || !(w.JoinRate > 0) || w.JoinCPU <= 0 || !(w.Late > 0) {
 		t.Errorf("storm: %+v", w)
 	}

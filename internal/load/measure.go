@@ -44,6 +44,20 @@ type Window struct {
 	Late     figure `json:"publishers_late_ms"` // the worst delay of what was published
 }
 
+// MarshalJSON leaves out what got lost in a storm: who was there when each
+// packet was sent is nobody's to know.
+func (w Window) MarshalJSON() ([]byte, error) {
+	type plain Window
+	if w.Joins == 0 {
+		return json.Marshal(plain(w))
+	}
+	return json.Marshal(struct {
+		plain
+		Lost     *int64 `json:"lost"`
+		Expected *int64 `json:"expected"`
+	}{plain: plain(w)})
+}
+
 // blank returns a window that nothing is known of yet.
 func (c *crowd) blank() Window {
 	no := figure(math.NaN())
@@ -255,7 +269,6 @@ func (c *crowd) storm(ctx context.Context, pid int, idle usage) (Window, error) 
 		return w, err
 	}
 	w.Received = after.received - before.received
-	w.Expected = w.Received // who was there when each packet was sent is nobody's to know
 	w.PPS = figure(float64(w.Received) / elapsed.Seconds())
 	w.JoinRate = figure(float64(w.Joins) / elapsed.Seconds())
 	w.JoinCPU = after.spent(before) / 1000 / figure(w.Joins)
