@@ -342,3 +342,42 @@ func TestMediaProbes(t *testing.T) {
 type refusing struct{ plain }
 
 func (refusing) SealRTP([]byte, int, []byte, uint64) (int, error) { return 0, srtp.ErrAuth }
+
+// TestSlowLayer checks that a layer of few pictures a second is not taken for
+// one that ended: each change asks for key frames of two layers.
+func TestSlowLayer(t *testing.T) {
+	for _, every := range []time.Duration{300 * time.Millisecond, 520 * time.Millisecond, time.Second} {
+		l := newLayers(t, 100, 400)
+		l.want(l.viewer, colibri.Wants{Default: colibri.Heights{Max: 180}})
+		picture := func(f *reel) {
+			for range 5 {
+				f.next(l.shard)
+			}
+		}
+		step := func(slow bool) {
+			l.now += 20 * time.Millisecond
+			l.came, l.sendTime = l.now, rtp.SendTime(l.now)
+			if slow && l.now%every == 0 {
+				picture(l.film)
+			}
+			picture(l.higher[0])
+			l.forward()
+			if l.now >= l.next() {
+				l.timers()
+			}
+			l.answer()
+		}
+		for range 500 {
+			step(true)
+		}
+		if switches, came := l.count.Switches, l.pictures; switches > 4 || came > 700+5*int(10*time.Second/every) {
+			t.Errorf("a picture each %v: %d changes, %d packets", every, switches, came)
+		}
+		for range 250 {
+			step(false)
+		}
+		if w := l.viewer.view(l.film.video); w.layer != l.higher[0].layer {
+			t.Errorf("a picture each %v: the layer has ended and is not left", every)
+		}
+	}
+}

@@ -12,9 +12,12 @@ import (
 const (
 	maxLayers = 4
 	// silence is how long a layer may send nothing while others of its video
-	// send so many pictures, before it counts as switched off.
+	// send so many pictures, before it counts as switched off; one of few
+	// pictures a second may for so many of its pictures.
 	silence    = 400 * time.Millisecond
 	maxSkipped = 6
+	maxMissing = 3
+	slowest    = 2 * time.Second // between two pictures
 	// settle is how long a layer's rate is measured before it is believed.
 	settle  = 2 * time.Second
 	rateGap = 500 * time.Millisecond // between two measurements
@@ -47,6 +50,8 @@ type layer struct {
 	since  time.Duration
 	last   time.Duration // newest packet
 	seen   int           // of the video's pictures, as of then
+	ended  time.Duration // newest picture
+	every  time.Duration // between two pictures, smoothed; 0 = not known
 	size   int           // of the picture's shorter side; 0 = not known yet
 	sized  time.Duration // when that changed
 
@@ -198,10 +203,30 @@ func (l *layer) note(size int, marker bool, now time.Duration) (began bool) {
 	}
 	if marker {
 		l.video.pictures++
+		l.beat(now)
 	}
 	l.last, l.video.last, l.seen = now, now, l.video.pictures
 	l.bytes += size + packetCost
 	return began
+}
+
+// beat notes the end of a picture.
+func (l *layer) beat(now time.Duration) {
+	passed := min(now-l.ended, slowest)
+	switch {
+	case l.ended == 0:
+	case l.every == 0:
+		l.every = passed
+	default:
+		l.every += (passed - l.every) / 4
+	}
+	l.ended = now
+}
+
+// silent tells whether a layer has ended, as others of its video go on.
+func (l *layer) silent() bool {
+	v := l.video
+	return v.last-l.last > max(silence, maxMissing*l.every) && v.pictures-l.seen > maxSkipped
 }
 
 // learn notes the size of a picture and tells whether it is another one. A
@@ -222,7 +247,7 @@ func (v *video) measure(now time.Duration) (changed bool) {
 		if !l.live {
 			continue
 		}
-		if v.last-l.last > silence && v.pictures-l.seen > maxSkipped {
+		if l.silent() {
 			l.live, l.rate, changed = false, 0, true
 			continue
 		}
