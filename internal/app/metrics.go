@@ -116,7 +116,17 @@ func roundTrips(r *sfu.RTTs) web.Figure {
 
 // figuresOf is what one call is doing.
 func figuresOf(c sfu.Call) []web.Figure {
-	drops := []drop{{"muted", c.Drops.Muted}, {"quiet", c.Drops.Quiet}, {"unwatched", c.Drops.Unwatched}}
+	drops := []drop{
+		{"early", c.Drops.Early},
+		{"source", c.Drops.Source},
+		{"replay", c.Drops.Replay},
+		{"auth", c.Drops.Auth},
+		{"type", c.Drops.Type},
+		{"excess", c.Drops.Excess},
+		{"muted", c.Drops.Muted},
+		{"quiet", c.Drops.Quiet},
+		{"unwatched", c.Drops.Unwatched},
+	}
 	all := append(traffic("call", &c.Traffic, drops),
 		live("call_connections", "Media connections.", c.Conns),
 		live("call_ready", "Media connections past their handshake.", c.Ready),

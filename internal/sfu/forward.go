@@ -20,22 +20,22 @@ func (sh *shard) rtp(c *conn, b []byte, from udp.Peer) {
 		return
 	}
 	if c.in == nil {
-		sh.count.Drops.Early++
+		sh.drop(c, func(d *Drops) { d.Early++ })
 		return
 	}
 	st := c.stream(h.SSRC)
 	if st == nil {
-		sh.count.Drops.Source++
+		sh.drop(c, func(d *Drops) { d.Source++ })
 		return
 	}
 	index := st.window.Index(h.Sequence)
 	if !st.window.Fresh(index) {
-		sh.count.Drops.Replay++
+		sh.drop(c, func(d *Drops) { d.Replay++ })
 		return
 	}
 	plain, err := c.in.OpenRTP(b, h.Size, index)
 	if err != nil {
-		sh.count.Drops.Auth++
+		sh.drop(c, func(d *Drops) { d.Auth++ })
 		return
 	}
 	st.window.Accept(index)
@@ -51,7 +51,7 @@ func (sh *shard) rtp(c *conn, b []byte, from udp.Peer) {
 	case st.layer != nil && ok:
 		sh.video(st, index, &h, payload)
 	case st.source == nil:
-		sh.count.Drops.Type++
+		sh.drop(c, func(d *Drops) { d.Type++ })
 	default:
 		sh.sound(st.source, index, &h, payload)
 	}
@@ -82,7 +82,7 @@ func (sh *shard) sound(s *source, index uint64, h *rtp.Header, payload []byte) {
 		s.pads.drop(index)
 	}
 	if !useful {
-		sh.count.Drops.Type++
+		sh.drop(s.conn, func(d *Drops) { d.Type++ })
 		return
 	}
 	sh.offer(s, index, h, payload)
@@ -98,13 +98,11 @@ func (sh *shard) offer(s *source, index uint64, h *rtp.Header, payload []byte) {
 	if !admitted {
 		switch {
 		case excess:
-			sh.count.Drops.Excess++
+			sh.drop(s.conn, func(d *Drops) { d.Excess++ })
 		case s.open:
-			sh.count.Drops.Quiet++
-			r.count.Drops.Quiet++
+			sh.drop(s.conn, func(d *Drops) { d.Quiet++ })
 		default:
-			sh.count.Drops.Muted++
-			r.count.Drops.Muted++
+			sh.drop(s.conn, func(d *Drops) { d.Muted++ })
 		}
 		if !s.skipped {
 			s.skipped = true

@@ -72,8 +72,8 @@ func (t *Traffic) lose(packets int, fraction uint8) {
 	t.LostOut += uint64((packets*int(fraction) + 1<<7) >> 8)
 }
 
-// Drops counts packets not used, by reason. Those of a call are of the last
-// three reasons.
+// Drops counts packets not used, by reason. Those of a call are RTP of its
+// participants.
 type Drops struct {
 	Unknown   uint64 // from an address nobody proved to be at
 	Malformed uint64
@@ -90,6 +90,12 @@ type Drops struct {
 	Muted     uint64
 	Quiet     uint64 // beyond the loudest
 	Unwatched uint64 // of a layer that nobody sees
+}
+
+// drop counts a packet of a connection that is not used.
+func (sh *shard) drop(c *conn, count func(*Drops)) {
+	count(&sh.count.Drops)
+	count(&c.room.count.Drops)
 }
 
 // RTTBounds are the upper bounds by which round trip times are counted.

@@ -63,5 +63,8 @@ func TestFloodOfVideo(t *testing.T) {
 		if n := b.count.Forwarded - before; n < tt.least || n > tt.most {
 			t.Errorf("%d packets of %d were sent, %d were too many", n, 1000*tt.each, b.count.Drops.Excess)
 		}
+		if of, all := b.senders[0].room.count.Drops.Excess, b.count.Drops.Excess; of != all {
+			t.Errorf("%d of %d were of the call", of, all)
+		}
 	}
 }

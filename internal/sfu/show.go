@@ -22,7 +22,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		}
 	}
 	if !codec(h.Type) {
-		sh.count.Drops.Type++
+		sh.drop(st.layer.video.conn, func(d *Drops) { d.Type++ })
 		return
 	}
 	v := l.video
@@ -40,22 +40,20 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		sh.runPlans()
 	}
 	if !v.open || v.waits {
-		sh.count.Drops.Muted++
-		v.conn.room.count.Drops.Muted++
+		sh.drop(v.conn, func(d *Drops) { d.Muted++ })
 		return
 	}
 	if pic.key {
 		l.gotKey()
 	}
 	if len(l.viewers) == 0 {
-		sh.count.Drops.Unwatched++
-		v.conn.room.count.Drops.Unwatched++
+		sh.drop(v.conn, func(d *Drops) { d.Unwatched++ })
 		l.gaps.began = false
 		return
 	}
 	sh.missed(l, index, pic.key)
 	if !v.meter.bears(sh.now, int64(len(payload)+packetCost), videoRate) {
-		sh.count.Drops.Excess++
+		sh.drop(v.conn, func(d *Drops) { d.Excess++ })
 		return
 	}
 	h.SSRC, h.Padded = v.ssrc, false
