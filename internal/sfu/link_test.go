@@ -26,6 +26,7 @@ type link struct {
 	remb   bool
 	voice  time.Duration // between two packets of sound; 0: nobody speaks
 	each   int           // packets of video in 10 ms
+	alone  bool          // it sends receiver reports, once a second, and nothing else
 
 	busy     time.Duration // until then
 	fly      []carried
@@ -35,11 +36,17 @@ type link struct {
 	repaired carried
 	astray   bool // of the repairs since
 	pictures int  // packets of video that came
-	seq      uint16
+	highest  uint16
+	reported struct {
+		highest  uint16
+		pictures int
+	}
+	seq uint16
 }
 
 type carried struct {
 	seq       uint16
+	number    uint16
 	size      int
 	ssrc      uint32
 	timestamp uint32
@@ -96,7 +103,7 @@ func (l *link) carry(b []byte, to udp.Peer) {
 	}
 	l.busy += time.Duration(int64(8*(len(b)+lowerLayers)) * int64(time.Second) / l.rate)
 	l.fly = append(l.fly, carried{
-		binary.BigEndian.Uint16(b[17:]), len(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[4:]), l.busy + 20*time.Millisecond,
+		binary.BigEndian.Uint16(b[17:]), binary.BigEndian.Uint16(b[2:]), len(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint32(b[4:]), l.busy + 20*time.Millisecond,
 	})
 }
 
@@ -138,6 +145,7 @@ func (l *link) answer() {
 		switch f.ssrc {
 		case l.film.header.SSRC:
 			l.pictures++
+			l.highest = f.number
 			l.bytes += f.size
 		case l.film.video.repair:
 			passed := time.Duration(int32(f.timestamp-l.repaired.timestamp)) * time.Second / videoClock
@@ -154,6 +162,10 @@ func (l *link) answer() {
 		l.own = min(l.own, int64(12*l.bytes)+10e3)
 		l.bytes, l.astray = 0, false
 		l.shard.remb(l.viewer, uint64(l.own))
+	case l.alone:
+		if l.now%time.Second == 0 {
+			l.report()
+		}
 	case !l.remb && l.now%(50*time.Millisecond) == 0:
 		for b := l.arrivals.Append(nil, 1, 2); len(b) > 0; b = l.arrivals.Append(nil, 1, 2) {
 			p, _, _ := rtcp.Next(b)
@@ -162,6 +174,46 @@ func (l *link) answer() {
 		}
 	}
 	l.runPlans()
+}
+
+// report tells what share of the video was lost.
+func (l *link) report() {
+	span, came := int(l.highest-l.reported.highest), l.pictures-l.reported.pictures
+	l.reported.highest, l.reported.pictures = l.highest, l.pictures
+	if span == 0 {
+		return
+	}
+	r := rtcp.Report{SSRC: l.film.header.SSRC, Highest: uint32(l.highest), Fraction: uint8(min(max(span-came, 0)*256/span, 255))}
+	p, _, _ := rtcp.Next(rtcp.AppendReceiver(nil, 1, []rtcp.Report{r}))
+	l.reports(l.viewer, p)
+}
+
+// TestReportsAlone checks that a receiver that tells nothing but what it lacks
+// gets what its path holds, and more when that holds more.
+func TestReportsAlone(t *testing.T) {
+	for _, rate := range []int64{300e3, 150e3, 0} {
+		l := newLayers(t, 60, 240, 1050) // 100, 240, 900 kbit/s
+		l.alone = true
+		full := func() bool {
+			w := l.viewer.view(l.film.video)
+			return w.layer == l.higher[1].layer && l.run(t, time.Second, true) >= 95
+		}
+		l.run(t, 10*time.Second, true)
+		if !full() {
+			t.Fatalf("not all is seen where there is room; estimate %d", l.viewer.path.estimate.Rate())
+		}
+		l.rate = rate
+		l.run(t, 15*time.Second, true)
+		came := l.run(t, 20*time.Second, true)
+		if rate > 0 && came < 1500 {
+			t.Errorf("%d bit/s: %d packets came of 2000; estimate %d", rate, came, l.viewer.path.estimate.Rate())
+		}
+		l.rate = 5e6
+		l.run(t, 30*time.Second, true)
+		if !full() {
+			t.Errorf("after %d bit/s: not all is seen again; estimate %d", rate, l.viewer.path.estimate.Rate())
+		}
+	}
 }
 
 // TestComesBack checks that video that was stopped for lack of room comes back

@@ -145,6 +145,15 @@ func (sh *shard) fed(c *conn, f rtcp.Feedback) {
 	sh.replan(c)
 }
 
+// suffers takes in a report of what a receiver lacks. Who tells nothing else is
+// sent all it wants until much of that gets lost.
+func (sh *shard) suffers(c *conn, lost uint8, packets int) {
+	p := c.path
+	p.estimate.Report(lost, packets, int64(p.planned+p.beside()), c.rtt, sh.now)
+	p.fed = p.fed || p.estimate.Suffers()
+	sh.replan(c)
+}
+
 // remb takes in a receiver's own estimate.
 func (sh *shard) remb(c *conn, rate uint64) {
 	if p := c.path; p != nil {

@@ -56,7 +56,7 @@ func (sh *shard) reports(c *conn, p rtcp.Packet) {
 		sh.count.lose(packets, r.Fraction)
 		c.room.count.lose(packets, r.Fraction)
 		if c.viewBy(r.SSRC) != nil && packets > 0 { // it counts where there is nothing better
-			c.path.estimate.Report(r.Fraction, packets, c.rtt, sh.now)
+			sh.suffers(c, r.Fraction, packets)
 		}
 	}
 	if shortest != never {

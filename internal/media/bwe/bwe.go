@@ -11,6 +11,7 @@
 package bwe
 
 import (
+	"math"
 	"time"
 	"unsafe"
 )
@@ -20,6 +21,9 @@ const (
 	silent       = time.Second
 	silentEvery  = 500 * time.Millisecond
 	silentFactor = 0.7
+
+	hopeAfter = 3 * time.Second // without a report
+	hopeEvery = time.Second
 
 	initialRTT = 100 * time.Millisecond
 	maxRTT     = 2 * time.Second
@@ -58,6 +62,8 @@ type Estimator struct {
 	newestAt  time.Duration // when it was sent
 	fresh     bool          // this feedback told something new
 	told      bool          // the receiver's own estimate came ever
+	lone      bool          // nothing but receiver reports came ever
+	reported  time.Duration // when the last one did, or the rate rose without
 }
 
 // Hot is how many bytes from its beginning on Sent reads of an Estimator.
@@ -138,6 +144,7 @@ func (e *Estimator) Begin(reference, now time.Duration) {
 	e.reference += d
 	if !e.fed {
 		e.reference = reference
+		e.better(float64(e.cfg.Start))
 	}
 	e.clock = e.reference
 	if e.fed && !e.transport(now) { // what was lost meanwhile says nothing of the path as it is now
@@ -215,6 +222,7 @@ func (e *Estimator) REMB(rate int64, now time.Duration) {
 		return
 	}
 	e.told = true
+	e.better(math.Inf(1))
 	rise := float64(rate) > e.delay.rate
 	e.delay.rate = float64(min(max(rate, e.cfg.Min), e.cfg.Max))
 	if rise && !e.loss.heavy() {
@@ -227,9 +235,9 @@ func (e *Estimator) REMB(rate int64, now time.Duration) {
 func (e *Estimator) Own() bool { return e.told && !e.fed }
 
 // Report takes in a receiver report about a stream: the share of lost packets
-// in 1/256, of how many, and the round trip time or 0. It counts for receivers
-// that send no transport-wide feedback.
-func (e *Estimator) Report(lost uint8, packets int, rtt, now time.Duration) {
+// in 1/256, of how many, how many bits per second are sent, and the round trip
+// time or 0. It counts for receivers that send no transport-wide feedback.
+func (e *Estimator) Report(lost uint8, packets int, sent int64, rtt, now time.Duration) {
 	if e.transport(now) {
 		return
 	}
@@ -237,8 +245,35 @@ func (e *Estimator) Report(lost uint8, packets int, rtt, now time.Duration) {
 		e.rtt = min(rtt, maxRTT)
 	}
 	e.loss.count(packets*int(lost)/256, packets)
+	if e.lone = !e.fed && !e.told; e.lone { // of more than is sent, nothing is known
+		e.delay.rate, e.reported = float64(e.cfg.Max), now
+		if float64(lost) > highLoss*256 {
+			e.rate = min(e.rate, float64(max(sent, e.cfg.Min)))
+		}
+	}
 	e.loss.update(e, 0, now)
 	e.settle()
+}
+
+// better forgets what reports alone said, beyond a rate.
+func (e *Estimator) better(rate float64) {
+	if e.lone {
+		e.lone = false
+		e.delay.rate = min(e.rate, rate)
+		e.settle()
+	}
+}
+
+// Suffers tells whether all that is known of a receiver is that it lacks packets.
+func (e *Estimator) Suffers() bool { return e.lone && e.loss.heavy() }
+
+// hope lets the rate rise where nothing is sent that could be reported of.
+func (e *Estimator) hope(now time.Duration) {
+	if e.lone && now-e.reported >= hopeAfter {
+		e.reported += hopeEvery
+		e.loss.rate = min(e.rate*increase+lossStep, e.delay.rate)
+		e.settle()
+	}
 }
 
 // transport tells whether transport-wide feedback comes.
@@ -249,6 +284,7 @@ func (e *Estimator) transport(now time.Duration) bool { return e.fed && now-e.fe
 // retransmissions, on top of or around the media. Where nothing is sent that
 // could be answered, probes go on.
 func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
+	e.hope(now)
 	if e.unfed != 0 && now-e.history.last(now) > silent {
 		e.unfed = 0 // what is answered no more by now got lost, and no more was sent
 	}
