@@ -130,6 +130,7 @@ func figuresOf(c sfu.Call) []web.Figure {
 	all := append(traffic("call", &c.Traffic, drops),
 		live("call_connections", "Media connections.", c.Conns),
 		live("call_ready", "Media connections past their handshake.", c.Ready),
+		total("call_busy_seconds_total", "Its part, by packets, of the time that the media loops were busy.", c.Busy.Seconds()),
 		web.Figure{Name: "call_rtt_seconds", Help: "Mean round trip time of its receivers; 0 when not known.", Value: c.RTT.Seconds()},
 	)
 	for i := range all {

@@ -125,6 +125,7 @@ type Call struct {
 	ID           int64
 	Conns, Ready int
 	RTT          time.Duration // mean of the connections that it is known of; 0 for none
+	Busy         time.Duration // its part of the loops', by packets, as of a second ago at most
 	Traffic
 }
 
@@ -166,7 +167,7 @@ func (sh *shard) calls(most int) []Call {
 
 // measure tells how a call is doing.
 func (r *room) measure() Call {
-	m := Call{ID: r.call, Conns: len(r.conns), Traffic: r.count}
+	m := Call{ID: r.call, Conns: len(r.conns), Busy: r.busy, Traffic: r.count}
 	known := time.Duration(0)
 	for _, c := range r.conns {
 		if c.out != nil {

@@ -2,6 +2,7 @@ package sfu
 
 import (
 	"slices"
+	"time"
 
 	"parley/internal/media/rtp"
 )
@@ -24,6 +25,8 @@ type room struct {
 	own       map[uint32]int     // for how many the server sends on an SSRC of its own
 	spent     map[uint32]bool    // SSRCs that are not sent any more
 	count     Traffic
+	busy      time.Duration // its part of the shard's
+	shared    uint64        // packets that it is for
 }
 
 // source is one audio SSRC of a room.

@@ -311,6 +311,22 @@ func TestBusyWithInbox(t *testing.T) {
 	}
 }
 
+// TestShare gives each call its part of the time by its packets.
+func TestShare(t *testing.T) {
+	b := newBench(t, 1, 1)
+	r := b.order[0].room
+	other := &room{call: 99}
+	b.rooms[99] = other
+	r.count.PacketsIn, other.count.Forwarded = 100, 300
+	b.share(4 * time.Second)
+	b.share(time.Second) // without a packet
+	other.count.Forwarded++
+	b.share(2 * time.Second)
+	if mine, others := r.measure().Busy, other.measure().Busy; mine != time.Second || others != 5*time.Second {
+		t.Errorf("%v and %v", mine, others)
+	}
+}
+
 // lastMail is a socket whose shard stops after it read.
 type lastMail struct {
 	mailed
