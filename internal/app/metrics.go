@@ -63,23 +63,14 @@ func (a *App) front() []web.Figure {
 
 // media is what the media server is doing.
 func media(m sfu.Metrics) []web.Figure {
-	drops := []drop{
+	drops := append([]drop{
 		{"unknown", m.Drops.Unknown},
 		{"malformed", m.Drops.Malformed},
 		{"stun", m.Drops.Stun},
-		{"early", m.Drops.Early},
-		{"source", m.Drops.Source},
-		{"replay", m.Drops.Replay},
-		{"auth", m.Drops.Auth},
 		{"queue", m.Drops.Queue},
 		{"handed", m.Drops.Handed},
 		{"late", m.Drops.Late},
-		{"type", m.Drops.Type},
-		{"excess", m.Drops.Excess},
-		{"muted", m.Drops.Muted},
-		{"quiet", m.Drops.Quiet},
-		{"unwatched", m.Drops.Unwatched},
-	}
+	}, unused(m.Drops)...)
 	return append(traffic("media", &m.Traffic, drops),
 		live("media_calls", "Calls that somebody's media is in.", m.Rooms),
 		live("media_connections", "Media connections.", m.Conns),
@@ -116,18 +107,7 @@ func roundTrips(r *sfu.RTTs) web.Figure {
 
 // figuresOf is what one call is doing.
 func figuresOf(c sfu.Call) []web.Figure {
-	drops := []drop{
-		{"early", c.Drops.Early},
-		{"source", c.Drops.Source},
-		{"replay", c.Drops.Replay},
-		{"auth", c.Drops.Auth},
-		{"type", c.Drops.Type},
-		{"excess", c.Drops.Excess},
-		{"muted", c.Drops.Muted},
-		{"quiet", c.Drops.Quiet},
-		{"unwatched", c.Drops.Unwatched},
-	}
-	all := append(traffic("call", &c.Traffic, drops),
+	all := append(traffic("call", &c.Traffic, unused(c.Drops)),
 		live("call_connections", "Media connections.", c.Conns),
 		live("call_ready", "Media connections past their handshake.", c.Ready),
 		total("call_busy_seconds_total", "Its part, by packets, of the time that the media loops were busy.", c.Busy.Seconds()),
@@ -144,6 +124,21 @@ func figuresOf(c sfu.Call) []web.Figure {
 type drop struct {
 	reason string
 	n      uint64
+}
+
+// unused is the packets of participants that were dropped.
+func unused(d sfu.Drops) []drop {
+	return []drop{
+		{"early", d.Early},
+		{"source", d.Source},
+		{"replay", d.Replay},
+		{"auth", d.Auth},
+		{"type", d.Type},
+		{"excess", d.Excess},
+		{"muted", d.Muted},
+		{"quiet", d.Quiet},
+		{"unwatched", d.Unwatched},
+	}
 }
 
 // traffic is the media of a call, or of all.
