@@ -202,7 +202,5 @@ func (sh *shard) repeat(w *view, index uint64) (size int) {
 	h, kind := sh.rewrite(p, r)
 	rtp.Address(h.bytes[:], w.video.repair, kind+1)
 	rtp.SetOriginal(p.Roomy, uint16(index))
-	size = sh.sealPicture(w.conn, h, p.Roomy, p.Payload, sealing{kind, r, w.rtx})
-	w.rtx++
-	return size
+	return sh.sealPicture(w.conn, h, p.Roomy, p.Payload, sealing{kind, r, w.repair()})
 }

@@ -87,9 +87,8 @@ func (sh *shard) blank(w *view) int {
 	if !ok {
 		return 0
 	}
-	w.rtx++
 	now := uint32(int64(sh.now/time.Microsecond) * videoClock / 1e6)
-	return sh.padding(w.conn, rtp.Header{SSRC: w.video.repair, Type: rtp.Type(p.Header) + 1, Timestamp: now}, w.rtx-1)
+	return sh.padding(w.conn, rtp.Header{SSRC: w.video.repair, Type: rtp.Type(p.Header) + 1, Timestamp: now}, w.repair())
 }
 
 // padding sends a packet of nothing but padding, and returns its size.

@@ -120,10 +120,18 @@ func (w *view) inherit() {
 		delete(w.conn.retired, w.video.ssrc)
 		delete(w.conn.pictures, w.video.ssrc)
 	}
-	if last, ok := w.conn.retired[w.video.repair]; ok && w.video.repair != 0 {
+}
+
+// repair returns the index of the next repair. The first one goes on where what
+// had its SSRC before ended: that may have been in another role, and have gone
+// after the view began.
+func (w *view) repair() (index uint64) {
+	if last, ok := w.conn.retired[w.video.repair]; ok && w.rtx == 0 {
 		w.rtx = last + 1
 		delete(w.conn.retired, w.video.repair)
 	}
+	w.rtx++
+	return w.rtx - 1
 }
 
 // aim sets the layer that the view changes to at its next key frame.

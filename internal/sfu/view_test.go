@@ -437,8 +437,8 @@ func TestNumbersOfARepairStream(t *testing.T) {
 	s.to.retire(stageSSRC+1, 1234)
 	s.show(180)
 	w := s.to.view(s.from.video)
-	if w.rtx != 1235 {
-		t.Errorf("goes on with %d", w.rtx)
+	if n := w.repair(); n != 1235 {
+		t.Errorf("goes on with %d", n)
 	}
 	s.to.unview(s.from.video)
 	if last := s.to.retired[stageSSRC+1]; last != 1234 {
