@@ -441,7 +441,7 @@ func TestNumbersOfARepairStream(t *testing.T) {
 		t.Errorf("goes on with %d", n)
 	}
 	s.to.unview(s.from.video)
-	if last := s.to.retired[stageSSRC+1]; last != 1234 {
+	if last := s.to.retired[stageSSRC+1]; last != 1235 {
 		t.Errorf("ended with %d", last)
 	}
 }
