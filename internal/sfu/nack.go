@@ -20,6 +20,7 @@ const (
 // numbers.
 type gaps struct {
 	top   uint64 // newest packet
+	key   uint64 // first one of the newest key frame
 	began bool
 	n     int
 	list  [maxGaps]gap
@@ -61,12 +62,14 @@ func (g *gaps) note(index uint64, now time.Duration) (broken bool) {
 }
 
 // take writes the numbers to ask for now, and returns them and when the next
-// ones are due; zero for never.
-func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next time.Duration) {
+// ones are due; zero for never. broken tells whether one is given up that no key
+// frame came after.
+func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next time.Duration, broken bool) {
 	kept := 0
 	for _, m := range g.list[:g.n] {
 		if m.at <= now {
 			if m.tries++; m.tries > gapTries {
+				broken = broken || m.index > g.key
 				continue
 			}
 			numbers = append(numbers, uint16(m.index))
@@ -79,14 +82,18 @@ func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next tim
 		kept++
 	}
 	g.n = kept
-	return numbers, next
+	return numbers, next, broken
 }
 
 // missed notes a packet of a layer, and lets what lacks before it be asked for:
 // a key frame where too much does. Receivers would take seconds to give up.
 func (sh *shard) missed(l *layer, index uint64, key bool) {
 	g := &l.gaps
-	if g.note(index, sh.now) && !key {
+	broken := g.note(index, sh.now)
+	switch {
+	case key:
+		g.key = max(g.key, index)
+	case broken:
 		sh.askKey(l)
 	}
 	if g.n == 0 {
@@ -116,7 +123,10 @@ func (sh *shard) askMissing() {
 			l.gaps.n, l.gaps.due = 0, false
 			continue
 		}
-		due, next := l.gaps.take(numbers[:0], sh.now)
+		due, next, broken := l.gaps.take(numbers[:0], sh.now)
+		if broken {
+			sh.askKey(l)
+		}
 		if len(due) > 0 {
 			sh.send(c, rtcp.AppendNack(sh.scratch[:0], c.ssrc, l.stream.ssrc, due))
 			sh.count.NacksOut += uint64(len(due))

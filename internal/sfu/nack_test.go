@@ -69,3 +69,29 @@ func TestRepeatsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes sent again in a second", got)
 	}
 }
+
+// TestGivenUp asks for a key frame as soon as a packet that lacks is not asked
+// for any more, unless one began after it.
+func TestGivenUp(t *testing.T) {
+	for _, tt := range []struct {
+		key  bool
+		want uint64
+	}{{false, 1}, {true, 0}} {
+		b := newBench(t, 1, 1)
+		f := b.film(t, 100)[0]
+		b.now = time.Second
+		f.index++
+		f.layer.wantKey = tt.key // the next picture is one
+		before := b.count
+		for end := b.now + 3*time.Second; b.now < end; b.now += 10 * time.Millisecond {
+			f.next(b.shard)
+			b.askMissing()
+		}
+		if n := b.count.NacksOut - before.NacksOut; n != gapTries {
+			t.Errorf("%+v: asked %d times for the packet", tt, n)
+		}
+		if n := b.count.KeysAsked - before.KeysAsked; n != tt.want {
+			t.Errorf("%+v: asked %d times for a key frame", tt, n)
+		}
+	}
+}
