@@ -57,7 +57,7 @@ func (l loadCmd) config() (load.Config, error) {
 		{"kbps", &s.Kbps, l.Kbps, !s.Video},
 		{"layers", &s.Layers, l.Layers, !s.Video},
 		{"loudest", &s.Loudest, l.Loudest, s.Video},
-		{"seconds", &c.Seconds, l.Seconds, s.Storm},
+		{"seconds", &c.Seconds, l.Seconds, false},
 	} {
 		switch {
 		case o.from == nil:

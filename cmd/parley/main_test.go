@@ -69,7 +69,6 @@ func TestWrongCommandLine(t *testing.T) {
 		"data is file": {"", []string{"serve", "--data", file}, file},
 		"layers":       {"", []string{"load", "--layers", "3"}, "--layers changes nothing about A2"},
 		"size":         {"", []string{"load", "--scenario", "v3", "--size", "99"}, "--size changes nothing about V3"},
-		"seconds":      {"", []string{"load", "--scenario", "J1", "--seconds", "9"}, "--seconds changes nothing about J1"},
 		"scenario":     {"", []string{"load", "--scenario", "A9"}, "J1"},
 		"client.json":  {"", []string{"load", "--scenario", "A2", "--client-json", file}, file},
 	} {
