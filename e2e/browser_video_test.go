@@ -22,8 +22,13 @@ func hd(style string, hertz int) media {
 // that took.
 func (v *member) sees(t *testing.T, source, height int) time.Duration {
 	t.Helper()
+	return v.seesWithin(t, harness.Patience, source, height)
+}
+
+func (v *member) seesWithin(t *testing.T, patience time.Duration, source, height int) time.Duration {
+	t.Helper()
 	start, from := time.Now(), v.stats(t, source).FramesDecoded
-	harness.Eventually(t, func() string {
+	harness.Within(t, patience, func() string {
 		if in := v.stats(t, source); in.FrameHeight != height || in.FramesDecoded < from+5 {
 			return fmt.Sprintf("%s wants height %d of %d: %+v", v.name, height, source, in)
 		}

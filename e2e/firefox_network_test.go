@@ -39,3 +39,28 @@ func TestTroubledFirefox(t *testing.T) {
 	x.far.sees(t, video, 720)
 	x.other.goes(t, x.far.camera)
 }
+
+// TestTroubledOwnNumbers puts a Firefox behind a bad link that says of its packets
+// no more than how much it could take: by itself that rises 8 % a second, and
+// falls by noise.
+func TestTroubledOwnNumbers(t *testing.T) {
+	m := fox()
+	m.Setup, m.Numbers = "passive", "own"
+	x := enterTrouble(t, "firefox", m, hd("offers", 660), media{Style: "answers", Hertz: 880})
+	video := x.speaker.camera
+	x.far.page(t, nil, "want", object{x.speaker.endpoint: 720})
+	x.other.page(t, nil, "want", object{x.speaker.endpoint: 720})
+	x.other.sees(t, video, 720)
+	x.far.sees(t, video, 720)
+	for _, c := range troubles {
+		if c.name != "20 % loss" && c.name != "300 kbit/s" {
+			continue
+		}
+		x.link.Set(c.on)
+		for range 2 {
+			x.watched(t, c.name, video)
+		}
+		x.link.Set(link.Conditions{})
+		t.Logf("%s: climbed after %v", c.name, x.far.seesWithin(t, time.Minute, video, 720))
+	}
+}

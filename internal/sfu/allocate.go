@@ -12,6 +12,7 @@ const (
 	breakLoss  = 0.05             // share of packets, from which on any that is too much is
 	rampTime   = 3 * time.Second  // of a new view, in which probes find room for it
 	wantMore   = 5                // quarters of what is wanted: what probes look for
+	wantTwice  = 8                // the same, where the receiver's own estimate falls when more comes suddenly
 	firstLeast = 2                // part of its rate that the first video needs,
 	firstSmall = 150e3            // unless it needs no more than this
 	// A first video that had no room after all is not tried again for so long,
@@ -80,7 +81,11 @@ func (sh *shard) allocate(c *conn) {
 			sh.choose(w, room)
 		}
 	}
-	p.estimate.Want(int64(want+p.beside()) * wantMore / 4)
+	more := int64(wantMore)
+	if p.limited && p.estimate.Own() {
+		more = wantTwice
+	}
+	p.estimate.Want(int64(want+p.beside()) * more / 4)
 }
 
 // affords tells whether there is room for a view's lowest layer.

@@ -44,7 +44,12 @@ func (l *layer) nextAsk() time.Duration {
 }
 
 // gotKey notes that a key frame came: everybody has what they want.
-func (l *layer) gotKey() { l.wantKey, l.asks = false, 0 }
+func (l *layer) gotKey(now time.Duration) {
+	if l.asks > 0 {
+		l.surged = now
+	}
+	l.wantKey, l.asks = false, 0
+}
 
 // askKeys asks for the key frames that had to wait, and again for those that
 // did not come: those who lost a picture will say so again, those who wait for
@@ -55,7 +60,7 @@ func (sh *shard) askKeys(v *video) {
 		case l.awaited(), l.wantKey && l.asks <= askQuick && len(l.viewers) > 0:
 			sh.askKey(l)
 		default:
-			l.gotKey()
+			l.wantKey, l.asks = false, 0
 		}
 	}
 }

@@ -11,6 +11,8 @@ const (
 	probeLimit = 500 * time.Millisecond // that a probe may take beyond its time
 	padSize    = 255                    // the most that a packet says of its padding
 	padAmong   = 16                     // newest packets of a view, that serve as padding
+	leadFull   = 1000                   // ms that the timestamps of padding are ahead of pictures,
+	leadLeast  = 250                    // until clocks drifted this close
 )
 
 // probe begins a probe. Sound is part of it, unless the estimate is of video alone.
@@ -78,17 +80,28 @@ func (sh *shard) pad(c *conn) int {
 	return sh.padding(c, rtp.Header{SSRC: c.ssrc, Type: typeVP8}, c.path.padding-1)
 }
 
-// blank sends padding among a view's repairs, with the timestamp of now:
-// libwebrtc, where packets bear no send times, takes timestamps for those, and
-// old ones for a queue that grows and shrinks. It returns 0 where the codec is
-// not known.
+// blank sends padding among a view's repairs, with timestamps that run evenly:
+// libwebrtc, where packets bear no send times, takes timestamps for those. It
+// returns 0 where the codec is not known.
 func (sh *shard) blank(w *view) int {
 	p, _, ok := w.fetch(w.last)
-	if !ok {
+	if !ok || !w.clocked {
 		return 0
 	}
-	now := uint32(int64(sh.now/time.Microsecond) * videoClock / 1e6)
-	return sh.padding(w.conn, rtp.Header{SSRC: w.video.repair, Type: rtp.Type(p.Header) + 1, Timestamp: now}, w.repair())
+	return sh.padding(w.conn, rtp.Header{SSRC: w.video.repair, Type: rtp.Type(p.Header) + 1, Timestamp: w.lead(sh.now)}, w.repair())
+}
+
+// lead returns the timestamp of padding: ahead of all pictures, so that repairs
+// of those come too late to count, and never back. A repair from beyond the
+// padding's timestamps would make all padding after it count as late instead,
+// and what libwebrtc thought of the path last would stay.
+func (w *view) lead(now time.Duration) uint32 {
+	ticks := uint32(int64(now/time.Microsecond) * videoClock / 1e6)
+	newest := w.clock + uint32(int64((now-w.clockAt)/time.Microsecond)*videoClock/1e6)
+	if ahead := int32(ticks + w.ahead - newest); !w.leads || ahead < videoClock*leadLeast/1000 {
+		w.ahead, w.leads = newest+videoClock*leadFull/1000-ticks, true
+	}
+	return ticks + w.ahead
 }
 
 // padding sends a packet of nothing but padding, and returns its size.

@@ -49,14 +49,15 @@ func (sh *shard) reports(c *conn, p rtcp.Packet) {
 		if reported == nil {
 			continue
 		}
-		if trip, ok := sent.trip(r, sh.came); ok {
+		trip, ok := sent.trip(r, sh.came)
+		if ok {
 			shortest = min(shortest, trip)
 		}
 		packets := newer(reported, r.Highest)
 		sh.count.lose(packets, r.Fraction)
 		c.room.count.lose(packets, r.Fraction)
 		if c.viewBy(r.SSRC) != nil && packets > 0 { // it counts where there is nothing better
-			sh.suffers(c, r.Fraction, packets)
+			sh.suffers(c, r.Fraction, packets, trip)
 		}
 	}
 	if shortest != never {

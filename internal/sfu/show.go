@@ -44,7 +44,7 @@ func (sh *shard) video(st *stream, index uint64, h *rtp.Header, payload []byte) 
 		return
 	}
 	if pic.key {
-		l.gotKey()
+		l.gotKey(sh.now)
 	}
 	if len(l.viewers) == 0 {
 		sh.drop(v.conn, func(d *Drops) { d.Unwatched++ })

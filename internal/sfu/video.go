@@ -21,6 +21,10 @@ const (
 	// settle is how long a layer's rate is measured before it is believed.
 	settle  = 2 * time.Second
 	rateGap = 500 * time.Millisecond // between two measurements
+	// surgeTime is how long pictures are larger after a key frame that was asked
+	// for; surges that go on for longer than surgesMost are what the layer takes.
+	surgeTime  = 1200 * time.Millisecond
+	surgesMost = 4 * time.Second
 )
 
 // video is the camera or the screen of one connection: an endpoint. Receivers
@@ -60,7 +64,9 @@ type layer struct {
 
 	bytes    int // since measured
 	measured time.Duration
-	rate     int // bits per second
+	surged   time.Duration // when a key frame came that was asked for
+	calmed   time.Duration // when it was measured without a surge
+	rate     int           // bits per second
 
 	report   rtcp.Sender // the sender's last
 	reported bool
@@ -254,12 +260,25 @@ func (v *video) measure(now time.Duration) (changed bool) {
 		if span := now - l.measured; span >= rateGap {
 			rate := int(int64(l.bytes) * 8 * int64(time.Second) / int64(span))
 			if l.rate > 0 {
-				rate = (l.rate + rate) / 2
+				rate = (l.rate + l.calm(rate, now)) / 2
 			}
 			l.rate, l.bytes, l.measured = rate, 0, now
 		}
 	}
 	return changed
+}
+
+// calm returns a measured rate without what a key frame brings that was asked
+// for: Chromium's pictures after it are up to three times as large as others for
+// most of a second, and who got the layer with that key frame would lose it by it.
+func (l *layer) calm(rate int, now time.Duration) int {
+	switch {
+	case l.surged == 0 || now-l.surged >= surgeTime:
+		l.calmed = now
+	case now-l.calmed < surgesMost:
+		return min(rate, l.rate)
+	}
+	return rate
 }
 
 // tall returns what stands for the height of a layer's picture: the shorter

@@ -44,6 +44,8 @@ type view struct {
 	passed   passed
 	repeats  *repeats // nil before the first one
 	padded   uint64   // packets that served as padding
+	ahead    uint32   // added to the time for the timestamps of padding
+	leads    bool     // ahead is set
 }
 
 // newest is what a receiver knows of the newest picture of a view.

@@ -11,7 +11,6 @@
 package bwe
 
 import (
-	"math"
 	"time"
 	"unsafe"
 )
@@ -50,6 +49,7 @@ type Estimator struct {
 	delay aimd
 	loss  lossy
 	probe prober
+	own   own
 
 	rtt       time.Duration
 	fedAt     time.Duration
@@ -61,7 +61,6 @@ type Estimator struct {
 	newest    int64         // number received
 	newestAt  time.Duration // when it was sent
 	fresh     bool          // this feedback told something new
-	told      bool          // the receiver's own estimate came ever
 	lone      bool          // nothing but receiver reports came ever
 	reported  time.Duration // when the last one did, or the rate rose without
 }
@@ -109,6 +108,7 @@ func (e *Estimator) Moved() {
 	e.acked, e.delay, e.loss = throughput{}, aimd{rate: e.rate}, lossy{rate: e.rate}
 	e.probe = prober{want: e.probe.want, id: e.probe.id}
 	e.rtt, e.unfed, e.cutAt = initialRTT, 0, 0
+	e.own = own{told: e.own.told, rate: e.own.rate}
 }
 
 // Want tells the rate that would be used if there were as much. While it is
@@ -215,25 +215,6 @@ func (e *Estimator) settle() {
 	e.rate = min(e.delay.rate, e.loss.rate)
 }
 
-// REMB takes in a receiver's own estimate, from receivers that send no
-// transport-wide feedback.
-func (e *Estimator) REMB(rate int64, now time.Duration) {
-	if e.transport(now) {
-		return
-	}
-	e.told = true
-	e.better(math.Inf(1))
-	rise := float64(rate) > e.delay.rate
-	e.delay.rate = float64(min(max(rate, e.cfg.Min), e.cfg.Max))
-	if rise && !e.loss.heavy() {
-		e.loss.raise(e.delay.rate)
-	}
-	e.settle()
-}
-
-// Own tells whether the estimate is the receiver's own.
-func (e *Estimator) Own() bool { return e.told && !e.fed }
-
 // Report takes in a receiver report about a stream: the share of lost packets
 // in 1/256, of how many, how many bits per second are sent, and the round trip
 // time or 0. It counts for receivers that send no transport-wide feedback.
@@ -243,9 +224,16 @@ func (e *Estimator) Report(lost uint8, packets int, sent int64, rtt, now time.Du
 	}
 	if rtt > 0 {
 		e.rtt = min(rtt, maxRTT)
+		e.own.took(e.rtt, now)
+	}
+	if e.own.fillAt != 0 && beyond(float64(lost)/256, e.loss.own) > fillLoss {
+		e.own.full(now)
+	}
+	if e.Own() {
+		e.delay.rate = min(e.delay.rate, max(e.own.rate, e.own.proven))
 	}
 	e.loss.count(packets*int(lost)/256, packets)
-	if e.lone = !e.fed && !e.told; e.lone { // of more than is sent, nothing is known
+	if e.lone = !e.fed && !e.own.told; e.lone { // of more than is sent, nothing is known
 		e.delay.rate, e.reported = float64(e.cfg.Max), now
 		if float64(lost) > highLoss*256 {
 			e.rate = min(e.rate, float64(max(sent, e.cfg.Min)))
@@ -298,7 +286,7 @@ func (e *Estimator) Tick(now time.Duration) (p Probe, due bool) {
 	}
 	switch {
 	case e.Own():
-		return e.probe.fill(e.rate, now)
+		return e.fill(now)
 	case !e.fed, e.unfed != 0 && (!e.transport(now) || now-e.unfed > silent):
 		return p, false
 	case !e.transport(now): // nothing is sent, maybe for lack of room: only a probe can tell that there is some

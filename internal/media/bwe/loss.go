@@ -55,7 +55,9 @@ func (l *lossy) count(lost, total int) {
 }
 
 // excess returns the share of loss beyond the path's own.
-func (l *lossy) excess() float64 { return max(l.share-l.own, 0) / (1 - l.own) }
+func (l *lossy) excess() float64 { return beyond(l.share, l.own) }
+
+func beyond(share, own float64) float64 { return max(share-own, 0) / (1 - own) }
 
 // heavy tells whether the path loses more than can be probed through.
 func (l *lossy) heavy() bool { return l.excess() > highLoss }
@@ -85,7 +87,11 @@ func (l *lossy) update(e *Estimator, acked float64, now time.Duration) {
 	switch excess := l.excess(); {
 	case excess < lowLoss:
 		l.beforeRate, l.trial = 0, false
-		l.rate = e.rate*math.Pow(increase, min(passed, time.Second).Seconds()) + lossStep
+		rise := increase
+		if e.own.fillAt != 0 {
+			rise = provenRise
+		}
+		l.rate = e.rate*math.Pow(rise, min(passed, time.Second).Seconds()) + lossStep
 	case l.trial && !queued:
 		l.judge(now)
 	case excess > highLoss && now-l.loweredAt >= lossDelay+e.rtt:

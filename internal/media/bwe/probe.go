@@ -18,7 +18,6 @@ const (
 	probeQueue    = 30                      // ms that then stand before all: jitter fills no path
 	probeBunched  = 2                       // arrived that much faster than sent
 	probeGain     = 1.1                     // of a successful one
-	fillTime      = 200 * time.Millisecond
 	probeSoonest  = 50 * time.Millisecond
 	probeAgain    = 300 * time.Millisecond // when there was no telling
 	probeWait     = 2 * time.Second        // when the path was full
@@ -75,17 +74,6 @@ func (p *prober) next(rate, jitter, loss float64, rtt, now time.Duration) (probe
 	size := int(max(target/8*seconds, probePackets*probeSize) / max(1-loss, probeShare))
 	*p = prober{want: p.want, wait: p.wait, full: p.full, id: max(p.id+1, 1), open: true, left: size, began: now, due: now, last: -1}
 	return Probe{ID: p.id, Rate: int64(target), Bytes: size}, true
-}
-
-// fill returns a probe that sends as much as the receiver has room for by its
-// own word, and then the next: libwebrtc's estimate rises only as long as a good
-// part of it comes.
-func (p *prober) fill(rate float64, now time.Duration) (probe Probe, due bool) {
-	if now < p.due || p.want < probeEnough*rate {
-		return probe, false
-	}
-	p.id, p.due = max(p.id+1, 1), now+fillTime
-	return Probe{ID: p.id, Rate: int64(rate), Bytes: int(rate / 8 * fillTime.Seconds())}, true
 }
 
 // postpone lets some time pass before the next probe, each time more.
