@@ -61,6 +61,10 @@ type Video struct {
 	AudioSource int32 // of a presentation with sound; 0 = none
 }
 
+// seen tells whether there is a picture: clients ignore, and don't count, what has
+// no groups, as the presentation of nothing but sound.
+func (v *Video) seen() bool { return v != nil && len(v.Groups) > 0 }
+
 // Participant is one joined identity, as a value without the viewer's own
 // settings (self, muted_by_you, volume).
 type Participant struct {

@@ -317,10 +317,16 @@ func TestVideoLimit(t *testing.T) {
 	wantErr(t, err, nil)
 	_, err = edit(c, alice, alice, EditRequest{VideoStopped: new(false)})
 	wantErr(t, err, ErrVideoTooMuch)
-	_, err = c.JoinPresentation(alice, Connection{Conn: 5})
+	pictures := []SourceGroup{{"FID", []int32{901, 902}}}
+	_, err = c.JoinPresentation(alice, Connection{Conn: 5, Groups: pictures})
 	wantErr(t, err, ErrVideoTooMuch)
-	_, err = c.JoinPresentation(bob, Connection{Conn: 6}) // counts once
+	_, err = c.JoinPresentation(alice, Connection{Conn: 5, Source: 900}) // of sound alone
 	wantErr(t, err, nil)
+	_, err = c.JoinPresentation(bob, Connection{Conn: 6, Groups: pictures}) // counts once
+	wantErr(t, err, nil)
+	if c.Info().Videos != 1 {
+		t.Errorf("%d videos", c.Info().Videos)
+	}
 	r := request(carol, 300)
 	r.Groups = nil
 	_, _ = c.Join(actor(carol), r, noon)

@@ -129,7 +129,7 @@ func (c *Call) start(viewer int64) cursor {
 // keyOf returns what a participant is sorted by. Who is unmuted and has not
 // spoken yet counts as active now: later than everybody who has spoken.
 func keyOf(p Participant, unmutes bool) key {
-	k := key{video: p.Video != nil || p.Presentation != nil, activity: p.ActiveDate, date: p.Date, peer: p.Peer}
+	k := key{video: p.hasVideo(), activity: p.ActiveDate, date: p.Date, peer: p.Peer}
 	if k.activity == 0 && !p.Muted {
 		k.activity = math.MaxInt32
 	} else if k.activity == 0 && p.CanSelfUnmute {

@@ -23,7 +23,7 @@ func TestOrder(t *testing.T) {
 	c.members[15].ActiveDate = noon.Unix() + 500
 	c.members[16].ActiveDate = noon.Unix() + 600
 	put(t, c, 17, forced)
-	c.members[17].Video = &Video{}
+	c.members[17].Video = &Video{Groups: []SourceGroup{{"FID", []int32{1, 2}}}}
 	c.members[12].HandRating, c.members[13].HandRating = 1, 2
 	// 18 and 19 are unmuted and have not spoken: now, the later first.
 	for _, tt := range []struct {
@@ -181,7 +181,11 @@ func TestInvariants(t *testing.T) {
 		case 2:
 			ch, _ = c.Leave(u, 0)
 		case 3:
-			ch, _ = c.JoinPresentation(u, Connection{Conn: int64(i), Source: int32(next(300))})
+			n := Connection{Conn: int64(i), Source: int32(next(300))}
+			if next(2) == 0 {
+				n.Groups = []SourceGroup{{"FID", []int32{int32(400 + next(300)), int32(700 + next(300))}}}
+			}
+			ch, _ = c.JoinPresentation(u, n)
 		case 4:
 			ch, _ = c.LeavePresentation(u)
 		case 5:

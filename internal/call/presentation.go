@@ -15,7 +15,7 @@ func (c *Call) CheckPresentation(user int64, n Connection) error {
 	if err := c.free(user, n, &m.main); err != nil {
 		return err
 	}
-	if !c.mayShow(user) {
+	if len(n.Groups) > 0 && !c.mayShow(user) {
 		return ErrVideoTooMuch
 	}
 	return nil
@@ -28,9 +28,7 @@ func (c *Call) JoinPresentation(user int64, n Connection) (Change, error) {
 	}
 	m := c.members[user]
 	var ch Change
-	if !m.hasVideo() {
-		c.videos++
-	}
+	before := m.hasVideo()
 	if m.screen != nil {
 		ch.Closed = []int64{m.screen.conn}
 		c.release(m.screen)
@@ -39,6 +37,7 @@ func (c *Call) JoinPresentation(user int64, n Connection) (Change, error) {
 	c.claim(user, m.screen)
 	m.Presentation = m.screen.video()
 	m.Presentation.AudioSource = n.Source
+	c.count(before, m)
 	ch.Entries = []Participant{m.entry()}
 	c.bump(ch.Entries)
 	ch.Gates, ch.Counted = m.gates(), true
@@ -76,12 +75,10 @@ func (c *Call) cutScreen(m *member) []int64 {
 	if m.screen == nil {
 		return nil
 	}
-	closed := []int64{m.screen.conn}
+	closed, before := []int64{m.screen.conn}, m.hasVideo()
 	c.release(m.screen)
 	m.screen, m.Presentation, m.cut = nil, nil, true
-	if !m.hasVideo() {
-		c.videos--
-	}
+	c.count(before, m)
 	return closed
 }
 
@@ -93,6 +90,11 @@ func (c *Call) setCamera(m *member, on bool) {
 	} else if m.Video == nil {
 		m.Video = m.main.video()
 	}
+	c.count(before, m)
+}
+
+// count keeps the number of videos, given whether a member had any before.
+func (c *Call) count(before bool, m *member) {
 	switch after := m.hasVideo(); {
 	case after && !before:
 		c.videos++

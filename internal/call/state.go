@@ -177,7 +177,9 @@ func (c *Call) bump(entries []Participant) {
 // forced tells whether an admin has to let the participant speak.
 func (m *member) forced() bool { return m.Muted && !m.CanSelfUnmute }
 
-func (m *member) hasVideo() bool { return m.Video != nil || m.Presentation != nil }
+// hasVideo tells whether the participant counts in unmuted_video_count, which
+// clients count themselves.
+func (p *Participant) hasVideo() bool { return p.Video.seen() || p.Presentation.seen() }
 
 // entry returns the participant as a value that later changes don't touch.
 func (m *member) entry() Participant {
