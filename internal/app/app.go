@@ -103,6 +103,15 @@ func newLogger(w io.Writer, debug bool) *slog.Logger {
 	return slog.New(newLogLimit(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
 }
 
+// network returns what to bind an address in: for 0.0.0.0, Go would bind all of
+// IPv6, too.
+func network(address string) string {
+	if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
 // open builds every part, lowest first.
 func (a *App) open(ctx context.Context) (err error) {
 	if err = a.cfg.check(); err != nil {
@@ -114,7 +123,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.secrets, err = loadSecrets(a.cfg.Data); err != nil {
 		return err
 	}
-	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
+	if a.listener, err = new(net.ListenConfig).Listen(ctx, network(a.cfg.Listen), a.cfg.Listen); err != nil {
 		return fmt.Errorf("%w: --listen %s can't be bound (%w); name a free HOST:PORT", ErrSetting, a.cfg.Listen, err)
 	}
 	if err = a.openDB(ctx); err != nil {

@@ -126,13 +126,18 @@ func ListenPortable(address string) (Trunk, error) {
 	return newPortable(c), nil
 }
 
-// listen binds address: both families unless its host says otherwise.
+// listen binds address: both families unless its host is of one. Go would bind
+// both for 0.0.0.0, too.
 func listen(address string) (*net.UDPConn, error) {
 	a, err := net.ResolveUDPAddr("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("resolve media address %q: %w", address, err)
 	}
-	c, err := net.ListenUDP("udp", a)
+	network := "udp"
+	if a.IP.To4() != nil {
+		network = "udp4"
+	}
+	c, err := net.ListenUDP(network, a)
 	if err != nil {
 		return nil, fmt.Errorf("listen for media: %w", err)
 	}

@@ -198,3 +198,15 @@ func BenchmarkSend(b *testing.B) {
 		}
 	}
 }
+
+// TestFamilies binds to all addresses: to those of IPv4 alone when it is told so,
+// as firewalls may know nothing of the others.
+func TestFamilies(t *testing.T) {
+	for address, want := range map[string]string{"0.0.0.0:0": "0.0.0.0", "[::]:0": "::", "127.0.0.1:0": "127.0.0.1"} {
+		each(t, address, func(t *testing.T, s Trunk) {
+			if got := s.LocalAddr().Addr().String(); got != want {
+				t.Errorf("%s: bound to %s, want %s", address, got, want)
+			}
+		})
+	}
+}
