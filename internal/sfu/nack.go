@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	maxGaps    = 128                   // packets of a layer asked for at a time
-	maxBurst   = 64                    // lost in a row; more are not asked for
-	gapWait    = 10 * time.Millisecond // packets may only be late
-	gapRetry   = 60 * time.Millisecond
+	maxGaps    = 128                    // packets of a layer asked for at a time
+	maxBurst   = 64                     // lost in a row; more are not asked for
+	gapWait    = 10 * time.Millisecond  // packets may only be late
+	gapLeast   = 25 * time.Millisecond  // until it is asked for again, at first: a round
+	gapMost    = 360 * time.Millisecond // trip and a quarter, then twice as long each time
 	gapTries   = 6
 	maxAnswers = 128 // packets sent again for one request
 )
@@ -61,10 +62,10 @@ func (g *gaps) note(index uint64, now time.Duration) (broken bool) {
 	return broken
 }
 
-// take writes the numbers to ask for now, and returns them and when the next
-// ones are due; zero for never. broken tells whether one is given up that no key
-// frame came after.
-func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next time.Duration, broken bool) {
+// take writes the numbers to ask for now, over a path of a round trip time, and
+// returns them and when the next ones are due; zero for never. broken tells whether
+// one is given up that no key frame came after.
+func (g *gaps) take(numbers []uint16, trip, now time.Duration) (due []uint16, next time.Duration, broken bool) {
 	kept := 0
 	for _, m := range g.list[:g.n] {
 		if m.at <= now {
@@ -73,7 +74,7 @@ func (g *gaps) take(numbers []uint16, now time.Duration) (due []uint16, next tim
 				continue
 			}
 			numbers = append(numbers, uint16(m.index))
-			m.at = now + gapRetry*time.Duration(m.tries)
+			m.at = now + min(max(trip+trip/4, gapLeast)<<(m.tries-1), gapMost)
 		}
 		if next == 0 || m.at < next {
 			next = m.at
@@ -123,7 +124,7 @@ func (sh *shard) askMissing() {
 			l.gaps.n, l.gaps.due = 0, false
 			continue
 		}
-		due, next, broken := l.gaps.take(numbers[:0], sh.now)
+		due, next, broken := l.gaps.take(numbers[:0], c.trip(), sh.now)
 		if broken {
 			sh.askKey(l)
 		}

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,30 @@ func TestNewGapIsAskedForSoon(t *testing.T) {
 	}
 	if d := lose(); d > 2*gapWait {
 		t.Errorf("another one is asked for after %v", d)
+	}
+}
+
+// TestGapRetries asks for a packet that does not come after a round trip and a
+// quarter, then half as often each time.
+func TestGapRetries(t *testing.T) {
+	ms := time.Millisecond
+	for trip, want := range map[time.Duration][]time.Duration{
+		ms:      {0, 25 * ms, 75 * ms, 175 * ms, 375 * ms, 735 * ms},
+		80 * ms: {0, 100 * ms, 300 * ms, 660 * ms, 1020 * ms, 1380 * ms},
+		maxTrip: {0, 360 * ms, 720 * ms, 1080 * ms, 1440 * ms, 1800 * ms},
+	} {
+		var g gaps
+		g.note(1, 0)
+		g.note(3, 0)
+		var asked []time.Duration
+		for now := gapWait; now < 3*time.Second; now += ms {
+			if due, _, _ := g.take(nil, trip, now); len(due) > 0 {
+				asked = append(asked, now-gapWait)
+			}
+		}
+		if !slices.Equal(asked, want) {
+			t.Errorf("trip %v: asked after %v, want %v", trip, asked, want)
+		}
 	}
 }
 
