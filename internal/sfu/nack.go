@@ -12,8 +12,8 @@ const (
 	maxBurst   = 64                     // lost in a row; more are not asked for
 	gapWait    = 10 * time.Millisecond  // packets may only be late
 	gapLeast   = 25 * time.Millisecond  // until it is asked for again, at first: a round
-	gapMost    = 360 * time.Millisecond // trip and a quarter, then twice as long each time
-	gapTries   = 6
+	gapMost    = 360 * time.Millisecond // trip and a quarter, then that much longer each time
+	gapTries   = 9
 	maxAnswers = 128 // packets sent again for one request
 )
 
@@ -74,7 +74,7 @@ func (g *gaps) take(numbers []uint16, trip, now time.Duration) (due []uint16, ne
 				continue
 			}
 			numbers = append(numbers, uint16(m.index))
-			m.at = now + min(max(trip+trip/4, gapLeast)<<(m.tries-1), gapMost)
+			m.at = now + min(max(trip+trip/4, gapLeast)*time.Duration(m.tries), gapMost)
 		}
 		if next == 0 || m.at < next {
 			next = m.at

@@ -39,21 +39,20 @@ func TestNewGapIsAskedForSoon(t *testing.T) {
 }
 
 // TestGapRetries asks for a packet that does not come after a round trip and a
-// quarter, then half as often each time.
+// quarter, and waits that much longer each time.
 func TestGapRetries(t *testing.T) {
-	ms := time.Millisecond
-	for trip, want := range map[time.Duration][]time.Duration{
-		ms:      {0, 25 * ms, 75 * ms, 175 * ms, 375 * ms, 735 * ms},
-		80 * ms: {0, 100 * ms, 300 * ms, 660 * ms, 1020 * ms, 1380 * ms},
-		maxTrip: {0, 360 * ms, 720 * ms, 1080 * ms, 1440 * ms, 1800 * ms},
+	for trip, want := range map[time.Duration][]int{ // ms
+		time.Millisecond:      {0, 25, 75, 150, 250, 375, 525, 700, 900},
+		80 * time.Millisecond: {0, 100, 300, 600, 960, 1320, 1680, 2040, 2400},
+		maxTrip:               {0, 360, 720, 1080, 1440, 1800, 2160, 2520, 2880},
 	} {
 		var g gaps
 		g.note(1, 0)
 		g.note(3, 0)
-		var asked []time.Duration
-		for now := gapWait; now < 3*time.Second; now += ms {
+		var asked []int
+		for now := gapWait; now < 4*time.Second; now += time.Millisecond {
 			if due, _, _ := g.take(nil, trip, now); len(due) > 0 {
-				asked = append(asked, now-gapWait)
+				asked = append(asked, int((now-gapWait)/time.Millisecond))
 			}
 		}
 		if !slices.Equal(asked, want) {
