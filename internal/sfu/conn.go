@@ -56,6 +56,7 @@ type conn struct {
 	rtt          time.Duration // smoothed; 0 = not known
 
 	addrSeen    time.Duration // last packet from where packets go
+	movedAt     time.Duration // when addr changed last
 	addrs       []udp.Peer
 	controlling bool     // the client chooses the address
 	nominated   udp.Peer // the one it chose last, while it has another

@@ -137,7 +137,7 @@ func (sh *shard) claim(c *conn, from udp.Peer) bool {
 // one says little of this one's.
 func (sh *shard) move(c *conn, to udp.Peer) {
 	if c.addr != to && c.addr.IsValid() {
-		c.rtt = 0
+		c.rtt, c.movedAt = 0, sh.now
 		if c.path != nil {
 			c.path.probe.ID, c.path.fell, c.path.doubt, c.path.doubted = 0, 0, 0, 0
 			c.path.estimate.Moved()

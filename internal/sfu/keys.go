@@ -43,10 +43,13 @@ func (l *layer) nextAsk() time.Duration {
 	return l.asked + askSeldom
 }
 
-// gotKey notes that a key frame came: everybody has what they want.
+// gotKey notes that a key frame came: everybody has what they want. Chromium
+// makes those of all layers for one that is asked for.
 func (l *layer) gotKey(now time.Duration) {
 	if l.asks > 0 {
-		l.surged = now
+		for _, other := range l.video.layers {
+			other.surged = now
+		}
 	}
 	l.wantKey, l.asks = false, 0
 }

@@ -13,7 +13,8 @@ const (
 	gapWait    = 10 * time.Millisecond  // packets may only be late
 	gapLeast   = 25 * time.Millisecond  // until it is asked for again, at first: a round
 	gapMost    = 360 * time.Millisecond // trip and a quarter, then that much longer each time
-	gapTries   = 9
+	gapLongest = time.Second            // of round trips
+	gapTries   = 7
 	maxAnswers = 128 // packets sent again for one request
 )
 
@@ -74,7 +75,8 @@ func (g *gaps) take(numbers []uint16, trip, now time.Duration) (due []uint16, ne
 				continue
 			}
 			numbers = append(numbers, uint16(m.index))
-			m.at = now + min(max(trip+trip/4, gapLeast)*time.Duration(m.tries), gapMost)
+			first := min(max(trip+trip/4, gapLeast), gapLongest)
+			m.at = now + max(first, min(first*time.Duration(m.tries), gapMost))
 		}
 		if next == 0 || m.at < next {
 			next = m.at

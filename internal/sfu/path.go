@@ -147,9 +147,9 @@ func (sh *shard) fed(c *conn, f rtcp.Feedback) {
 
 // suffers takes in a report of what a receiver lacks. Who tells nothing else is
 // sent all it wants until much of that gets lost.
-func (sh *shard) suffers(c *conn, lost uint8, packets int, trip time.Duration) {
+func (sh *shard) suffers(c *conn, lost uint8, packets int) {
 	p := c.path
-	p.estimate.Report(lost, packets, int64(p.planned+p.beside()), trip, sh.now)
+	p.estimate.Report(lost, packets, int64(p.planned+p.beside()), sh.now)
 	p.fed = p.fed || p.estimate.Suffers()
 	sh.replan(c)
 }

@@ -25,10 +25,11 @@ func (p *passed) note(ntp uint64, now time.Duration) {
 }
 
 // trip returns the round trip time that a receiver's report shows (RFC 3550
-// 6.4.1); ok is false when it answers none of these.
-func (p *passed) trip(r rtcp.Report, now time.Duration) (trip time.Duration, ok bool) {
+// 6.4.1); ok is false when it answers none of these, or one that went another
+// way, before since.
+func (p *passed) trip(r rtcp.Report, since, now time.Duration) (trip time.Duration, ok bool) {
 	for i, middle := range p.middle {
-		if middle == r.LastSR && middle != 0 {
+		if middle == r.LastSR && middle != 0 && p.at[i] >= since {
 			trip = now - p.at[i] - time.Duration(r.Delay)*time.Second/(1<<16)
 			return trip, trip >= 0 && trip < maxTrip
 		}
@@ -49,20 +50,22 @@ func (sh *shard) reports(c *conn, p rtcp.Packet) {
 		if reported == nil {
 			continue
 		}
-		trip, ok := sent.trip(r, sh.came)
-		if ok {
+		if trip, ok := sent.trip(r, c.movedAt, sh.came); ok {
 			shortest = min(shortest, trip)
 		}
 		packets := newer(reported, r.Highest)
 		sh.count.lose(packets, r.Fraction)
 		c.room.count.lose(packets, r.Fraction)
 		if c.viewBy(r.SSRC) != nil && packets > 0 { // it counts where there is nothing better
-			sh.suffers(c, r.Fraction, packets, trip)
+			sh.suffers(c, r.Fraction, packets)
 		}
 	}
 	if shortest != never {
 		sh.count.RTT.note(shortest)
 		c.note(shortest)
+		if c.path != nil {
+			c.path.estimate.Trip(shortest, sh.came)
+		}
 	}
 }
 

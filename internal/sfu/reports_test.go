@@ -68,6 +68,9 @@ func TestRoundTrip(t *testing.T) {
 		if s.tells(rtcp.Report{SSRC: ssrc, LastSR: middle}); s.to.rtt != before {
 			t.Errorf("round trip %v", s.to.rtt)
 		}
+		if trip := s.to.path.estimate.RTT(); trip > time.Second {
+			t.Errorf("the estimate's round trip %v", trip)
+		}
 	}
 	want := RTTs{Sum: 2*80*time.Millisecond + 350*time.Millisecond}
 	want.Counts[4], want.Counts[5] = 2, 2
@@ -77,6 +80,27 @@ func TestRoundTrip(t *testing.T) {
 	s.to.rtt = 90 * time.Millisecond
 	if m := s.calls(1); len(m) != 1 || m[0].RTT != s.to.rtt || m[0].Conns != 2 || m[0].Ready != 2 {
 		t.Errorf("call %+v", m)
+	}
+}
+
+// TestRoundTripOfOldPath: what went to another address says nothing of this one.
+func TestRoundTripOfOldPath(t *testing.T) {
+	s := newStage(t)
+	s.show(180)
+	s.take(0, typeVP8, 0, slim(0, true, 1))
+	s.says(stageSSRC, 0)
+	s.now += 80 * time.Millisecond
+	other := udp.Peer{AddrPort: netip.MustParseAddrPort("192.0.2.77:7")}
+	s.claim(s.to, other)
+	s.move(s.to, other)
+	s.now += 80 * time.Millisecond
+	if s.tells(rtcp.Report{SSRC: stageSSRC, LastSR: middle}); s.to.rtt != 0 {
+		t.Errorf("round trip %v", s.to.rtt)
+	}
+	s.says(stageSSRC, 1)
+	s.now += 90 * time.Millisecond
+	if s.tells(rtcp.Report{SSRC: stageSSRC, LastSR: middle + 1<<16}); s.to.rtt != 90*time.Millisecond {
+		t.Errorf("round trip %v on the new path", s.to.rtt)
 	}
 }
 

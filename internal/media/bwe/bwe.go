@@ -152,6 +152,7 @@ func (e *Estimator) Begin(reference, now time.Duration) {
 		e.acked, e.loss = throughput{}, lossy{rate: e.loss.rate}
 		e.history.settled = e.history.next
 	}
+	e.own.proven, e.own.more = 0, 0
 	e.fed, e.fedAt, e.unfed, e.cutAt, e.now, e.fresh = true, now, 0, 0, now, false
 }
 
@@ -216,21 +217,15 @@ func (e *Estimator) settle() {
 }
 
 // Report takes in a receiver report about a stream: the share of lost packets
-// in 1/256, of how many, how many bits per second are sent, and the round trip
-// time or 0. It counts for receivers that send no transport-wide feedback.
-func (e *Estimator) Report(lost uint8, packets int, sent int64, rtt, now time.Duration) {
+// in 1/256, of how many, and how many bits per second are sent. It counts for
+// receivers that send no transport-wide feedback.
+func (e *Estimator) Report(lost uint8, packets int, sent int64, now time.Duration) {
 	if e.transport(now) {
 		return
 	}
-	if rtt > 0 {
-		e.rtt = min(rtt, maxRTT)
-		e.own.took(e.rtt, now)
-	}
-	if e.own.fillAt != 0 && beyond(float64(lost)/256, e.loss.own) > fillLoss {
+	if e.own.filling(now) && beyond(float64(lost)/256, e.loss.own) > fillLoss {
 		e.own.full(now)
-	}
-	if e.Own() {
-		e.delay.rate = min(e.delay.rate, max(e.own.rate, e.own.proven))
+		e.bound()
 	}
 	e.loss.count(packets*int(lost)/256, packets)
 	if e.lone = !e.fed && !e.own.told; e.lone { // of more than is sent, nothing is known

@@ -126,7 +126,8 @@ func TestREMB(t *testing.T) {
 	least := e.Rate()
 	for range 8 {
 		now += time.Second
-		e.Report(64, 100, 0, 80*time.Millisecond, now)
+		e.Report(64, 100, 0, now)
+		e.Trip(80*time.Millisecond, now)
 		least = min(least, e.Rate())
 	}
 	if least > 1300e3 || e.Loss() < 0.2 || e.RTT() != 80*time.Millisecond {
@@ -134,7 +135,7 @@ func TestREMB(t *testing.T) {
 	}
 	for range 30 {
 		now += time.Second
-		e.Report(0, 100, 0, 0, now)
+		e.Report(0, 100, 0, now)
 	}
 	if e.Rate() < 1900e3 {
 		t.Errorf("nothing lost: %d", e.Rate())
@@ -333,7 +334,8 @@ func FuzzEstimator(f *testing.F) {
 				e.Tick(now)
 			case 7:
 				e.REMB(int64(v), now)
-				e.Report(uint8(v), int(v>>16), int64(v), time.Duration(v), now)
+				e.Report(uint8(v), int(v>>16), int64(v), now)
+				e.Trip(time.Duration(v), now)
 			}
 			if rate := e.Rate(); rate < e.cfg.Min || rate > e.cfg.Max || !(e.Loss() >= 0 && e.Loss() <= 1) || e.Acked() < 0 {
 				t.Fatalf("estimate %d, loss %f, acked %d", rate, e.Loss(), e.Acked())

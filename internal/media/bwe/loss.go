@@ -88,7 +88,7 @@ func (l *lossy) update(e *Estimator, acked float64, now time.Duration) {
 	case excess < lowLoss:
 		l.beforeRate, l.trial = 0, false
 		rise := increase
-		if e.own.fillAt != 0 {
+		if e.own.filling(now) {
 			rise = provenRise
 		}
 		l.rate = e.rate*math.Pow(rise, min(passed, time.Second).Seconds()) + lossStep

@@ -30,13 +30,13 @@ type path struct {
 	next    uint16
 	back    []feedback
 	dropped int
-	carried int // bytes
 	longest time.Duration
 }
 
 type arriving struct {
-	seq uint16
-	at  time.Duration
+	seq  uint16
+	size int
+	at   time.Duration
 }
 
 type feedback struct {
@@ -65,8 +65,7 @@ func (p *path) send(seq uint16, size int, now time.Duration) {
 		at = max(at, p.newest)
 	}
 	p.newest = max(p.newest, at)
-	p.due = append(p.due, arriving{seq, at})
-	p.carried += size
+	p.due = append(p.due, arriving{seq, size, at})
 }
 
 // step brings packets to the receiver, and makes its feedback.
