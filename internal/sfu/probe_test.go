@@ -6,8 +6,9 @@ import (
 )
 
 // TestPaddingAhead pads for a receiver that estimates by timestamps: those of
-// padding are ahead of all pictures and never go back, and but for a step now and
-// then run as the time does, though the sender's clock does not.
+// padding are ahead of all pictures and never go back, not when the video ends and
+// begins again either, and but for a step now and then run as the time does, though
+// the sender's clock does not.
 func TestPaddingAhead(t *testing.T) {
 	for _, tt := range []struct {
 		clock uint32 // of the sender, for a picture each 40 ms
@@ -19,6 +20,11 @@ func TestPaddingAhead(t *testing.T) {
 		for i := range 5000 {
 			s.now += 40 * time.Millisecond
 			at += tt.clock
+			if i == 2500 {
+				s.to.unview(s.from.video)
+				s.watch(s.to)
+				s.runPlans()
+			}
 			s.take(0, typeVP8, at, slim(0, i%50 == 0, uint8(i)))
 			w := s.to.view(s.from.video)
 			s.sent = nil

@@ -44,18 +44,19 @@ type view struct {
 	passed   passed
 	repeats  *repeats // nil before the first one
 	padded   uint64   // packets that served as padding
-	ahead    uint32   // added to the time for the timestamps of padding
-	leads    bool     // ahead is set
 }
 
-// newest is what a receiver knows of the newest picture of a view.
+// newest is what a receiver knows of the newest picture of a view, and of the
+// newest padding.
 type newest struct {
 	clock    uint32 // timestamp
-	clocked  bool
+	ahead    uint32 // added to the time for the timestamps of padding
 	clockAt  time.Duration
 	picture  uint16 // number
 	tl0      uint8
+	clocked  bool
 	numbered bool
+	leads    bool // ahead is set
 }
 
 // run is a part of a view that came from one layer: what is added to the
