@@ -427,6 +427,7 @@ func TestRateLimit(t *testing.T) {
 	f := start(t, handler{}, func(c *Config) { c.Limits.Rate = 1 })
 	c := f.dial(t)
 	c.greet()
+	f.freeze()
 	for n := range int32(9) {
 		c.result(c.call(query(n)))
 	}

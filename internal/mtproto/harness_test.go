@@ -159,6 +159,15 @@ func start(t testing.TB, h handler, change ...func(*Config)) *fixture {
 	return &fixture{Server: s, addr: l.Addr().String(), keys: keys, stop: stop}
 }
 
+// freeze lets no time pass for the limits of the keys in use.
+func (f *fixture) freeze() {
+	f.registry.mu.Lock()
+	defer f.registry.mu.Unlock()
+	for _, k := range f.registry.keys {
+		k.limiter.SetLimit(1e-9)
+	}
+}
+
 // newKey puts a key into the store.
 func (f *fixture) newKey(t testing.TB) crypto.AuthKey {
 	t.Helper()

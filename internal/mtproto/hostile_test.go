@@ -119,8 +119,10 @@ func TestPendingQueriesKeepNoFrames(t *testing.T) {
 func TestRateComesFirst(t *testing.T) {
 	f := start(t, handler{}, func(c *Config) { c.Limits.Rate = 1 })
 	c := f.dial(t)
+	c.greet()
+	f.freeze()
 	bomb := packGzip(make([]byte, maxInflated+4))
-	for range 10 {
+	for range 9 {
 		if got := c.fails(c.call(bomb)); got != "INPUT_METHOD_INVALID" {
 			t.Fatalf("error = %s", got)
 		}
